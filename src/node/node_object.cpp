@@ -1,0 +1,84 @@
+#include "node/node_object.hpp"
+
+#include <fmt/format.h>
+
+namespace godwit::node {
+namespace {
+
+json::Object labels_of(const HostFacts& host) {
+  json::Object labels{
+      {"kubernetes.io/hostname", host.name},
+      {"kubernetes.io/arch", "amd64"},
+      {"kubernetes.io/os", "linux"},
+      {"kubevirt.io/schedulable", "true"},
+      {"godwit.io/accelerator", host.accelerator},
+  };
+  for (const std::string& type : host.machine_types) labels["machine-type.node.kubevirt.io/" + type] = "true";
+  for (const std::string& model : host.cpu_models) labels["cpu-model.node.kubevirt.io/" + model] = "true";
+  return labels;
+}
+
+json::Object amounts_of(const HostFacts& host) {
+  return {
+      {"cpu", std::to_string(host.cpus)},
+      {"memory", fmt::format("{}Ki", host.memory_bytes / 1024)},
+      {"pods", "250"},
+  };
+}
+
+}  // namespace
+
+json::Value node_object(const HostFacts& host) {
+  return json::Object{
+      {"apiVersion", "v1"},
+      {"kind", "Node"},
+      {"metadata", json::Object{{"name", host.name}, {"labels", labels_of(host)}}},
+      {"spec", json::Object{}},
+  };
+}
+
+json::Value node_labels_patch(const HostFacts& host) {
+  return json::Object{{"metadata", json::Object{{"labels", labels_of(host)}}}};
+}
+
+json::Value node_status_patch(const HostFacts& host, WallTime now) {
+  const std::string time = format_time(now);
+  const json::Object ready{
+      {"type", "Ready"},
+      {"status", "True"},
+      {"reason", "GodwitNodeReady"},
+      {"message", "godwit node is posting ready status"},
+      {"lastHeartbeatTime", time},
+      {"lastTransitionTime", time},
+  };
+  return json::Object{
+      {"status",
+       json::Object{
+           {"addresses", json::Array{json::Object{{"type", "InternalIP"}, {"address", host.address}},
+                                     json::Object{{"type", "Hostname"}, {"address", host.name}}}},
+           {"capacity", amounts_of(host)},
+           {"allocatable", amounts_of(host)},
+           {"conditions", json::Array{ready}},
+           {"daemonEndpoints", json::Object{{"kubeletEndpoint", json::Object{{"Port", host.stream_port}}}}},
+           {"nodeInfo", json::Object{{"architecture", "amd64"},
+                                     {"operatingSystem", "linux"},
+                                     {"kernelVersion", host.kernel_version},
+                                     {"osImage", host.os_image},
+                                     {"containerRuntimeVersion", "qemu://" + host.qemu_version},
+                                     {"kubeletVersion", "godwit-0.1.0"},
+                                     {"kubeProxyVersion", ""},
+                                     {"machineID", ""},
+                                     {"systemUUID", ""},
+                                     {"bootID", ""}}},
+       }},
+  };
+}
+
+bool says_ready(const json::Value& node) {
+  for (const json::Value& condition : json::array_at(node, "/status/conditions")) {
+    if (json::string_at(condition, "/type") == "Ready") return json::string_at(condition, "/status") == "True";
+  }
+  return false;
+}
+
+}  // namespace godwit::node
