@@ -18,9 +18,9 @@ class Path {
  private:
   struct Step {
     enum class Kind : unsigned char { member, index, wildcard, filter } kind;
-    std::string name;      ///< member name, or the filter's member
+    std::string name;  ///< member name, or the filter's member
     std::int64_t index = 0;
-    std::string equals;    ///< the filter's literal
+    std::string equals;  ///< the filter's literal
   };
   std::vector<Step> steps_;
 };

@@ -45,6 +45,7 @@ class Schema {
   [[nodiscard]] bool is_atomic() const;
 
  private:
+  friend class SchemaParser;
   struct Node;
   explicit Schema(std::shared_ptr<const Node> node) : node_{std::move(node)} {}
   std::shared_ptr<const Node> node_;

@@ -1,5 +1,7 @@
 #include "json/value.hpp"
 
+#include <algorithm>
+
 #include <boost/json/error.hpp>
 #include <boost/json/parse_options.hpp>
 #include <boost/json/parser.hpp>
@@ -38,6 +40,27 @@ Result<Value> parse(std::string_view text) {
     return fail(Code::bad_request, fmt::format("invalid JSON at offset {}: text after the end of the value", consumed));
   }
   return parser.release();
+}
+
+bool equal(const Value& a, const Value& b) {
+  if (a.is_number() && b.is_number()) {
+    if (a.is_double() == b.is_double()) return a == b;
+    const auto& whole = a.is_double() ? b : a;
+    const auto& real = a.is_double() ? a : b;
+    return whole.to_number<double>() == real.get_double();
+  }
+  if (a.kind() != b.kind()) return false;
+  if (const auto* array = a.if_array()) {
+    return std::ranges::equal(*array, b.get_array(), equal);
+  }
+  if (const auto* object = a.if_object()) {
+    const auto& other = b.get_object();
+    return object->size() == other.size() && std::ranges::all_of(*object, [&](const auto& member) {
+             const auto* at = other.if_contains(member.key());
+             return at != nullptr && equal(member.value(), *at);
+           });
+  }
+  return a == b;
 }
 
 std::string string_at(const Value& root, std::string_view pointer, std::string_view fallback) {

@@ -26,6 +26,9 @@ using Array = boost::json::array;
 /// Indented by two spaces, for people.
 [[nodiscard]] std::string write_pretty(const Value& value);
 
+/// Equal as JSON: numbers by value whatever their kind, members in any order.
+[[nodiscard]] bool equal(const Value& a, const Value& b);
+
 // Paths are JSON pointers (RFC 6901): "/metadata/labels/kubevirt.io~1vmi-name".
 
 /// One step of a pointer, escaped.

@@ -64,6 +64,24 @@ TEST(Write, PrettyIndentsByTwo) {
             "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {},\n  \"c\": []\n}");
 }
 
+TEST(Equal, ComparesNumbersByValueAndMembersInAnyOrder) {
+  const struct {
+    std::string_view a, b;
+    bool same;
+  } cases[] = {
+      {"1", "1.0", true},
+      {"1", "18446744073709551615", false},
+      {"1.5", "1.5", true},
+      {R"({"a":1,"b":[2]})", R"({"b":[2.0],"a":1})", true},
+      {R"({"a":1})", R"({"b":1})", false},
+      {"[1,2]", "[2,1]", false},
+      {"null", "false", false},
+      {R"("1")", "1", false},
+      {R"({"a":1})", R"({"a":1,"b":2})", false},
+  };
+  for (const auto& c : cases) EXPECT_EQ(equal(must(c.a), must(c.b)), c.same) << c.a << " " << c.b;
+}
+
 TEST(Pointer, FindsByEscapedStepsAndIndices) {
   const auto root = must(R"({"a/b": {"~": [10, {"x": "y"}]}, "": 1})");
   EXPECT_EQ(int_at(root, "/a~1b/~0/0"), 10);
