@@ -1,0 +1,104 @@
+#include "node/stream_server.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "base/text.hpp"
+#include "base/unique_fd.hpp"
+
+namespace godwit::node {
+namespace {
+
+constexpr std::string_view stream_protocol = "plain.kubevirt.io";
+
+Result<UniqueFd> connect_unix(const std::filesystem::path& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.string().size() >= sizeof address.sun_path) return fail(Code::invalid, path.string() + " is too long for a socket");
+  std::strcpy(address.sun_path, path.c_str());
+  UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!fd) return fail_errno("socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return fail_errno(path.string());
+  return fd;
+}
+
+/// Copies what the guest prints to the client until one of them ends.
+void pump_to_client(int guest, http::WebSocket& client, const std::stop_token& stop) {
+  char buffer[4096];
+  while (!stop.stop_requested()) {
+    pollfd p{guest, POLLIN, 0};
+    const int ready = ::poll(&p, 1, 200);
+    if (ready < 0 && errno != EINTR) break;
+    if (ready <= 0) continue;
+    const ssize_t n = ::read(guest, buffer, sizeof buffer);
+    if (n <= 0 || !client.send({buffer, static_cast<std::size_t>(n)})) break;
+  }
+  client.close();
+}
+
+void pump_to_guest(http::WebSocket& client, int guest) {
+  for (;;) {
+    auto message = client.receive(Deadline::never());
+    if (!message || !*message) return;
+    std::string_view rest = **message;
+    while (!rest.empty()) {
+      const ssize_t n = ::send(guest, rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (n <= 0) return;
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions options, FindConsole find_console) {
+  auto streams = std::unique_ptr<StreamServer>{new StreamServer{std::move(find_console)}};
+  http::ServerOptions http_options;
+  http_options.address = options.address;
+  http_options.port = options.port;
+  http_options.tls = std::move(options.tls);
+  auto server = http::Server::start(std::move(http_options), [self = streams.get()](http::Exchange& exchange) {
+    self->serve(exchange);
+  });
+  if (!server) return fail(server.error().within("stream port"));
+  streams->server_ = std::move(*server);
+  return streams;
+}
+
+void StreamServer::serve(http::Exchange& exchange) const {
+  const http::Request& request = exchange.request();
+  if (request.path == "/healthz") return exchange.send({.status = 200, .headers = {}, .body = "ok"});
+  const bool trusted =
+      request.peer && std::find(request.peer->organizations.begin(), request.peer->organizations.end(),
+                                "system:masters") != request.peer->organizations.end();
+  if (!trusted) return exchange.send({.status = 403, .headers = {}, .body = "only the API server may open streams here\n"});
+  const std::vector<std::string> parts = split(request.path, '/');
+  if (parts.size() == 4 && parts[1] == "console") return serve_console(exchange, {.ns = parts[2], .name = parts[3]});
+  exchange.send({.status = 404, .headers = {}, .body = "no such stream: " + request.path + "\n"});
+}
+
+void StreamServer::serve_console(http::Exchange& exchange, const kube::Key& vmi) const {
+  const auto path = find_console_(vmi);
+  if (!path) {
+    return exchange.send({.status = 404, .headers = {}, .body = "guest " + vmi.text() + " does not run on this host\n"});
+  }
+  auto guest = connect_unix(*path);
+  if (!guest) return exchange.send({.status = 503, .headers = {}, .body = guest.error().message + "\n"});
+  auto client = exchange.accept_websocket(stream_protocol);
+  if (!client) return exchange.send({.status = 400, .headers = {}, .body = client.error().message + "\n"});
+  const int fd = guest->get();
+  {
+    std::jthread reader{[&](const std::stop_token& stop) { pump_to_client(fd, **client, stop); }};
+    pump_to_guest(**client, fd);
+    ::shutdown(fd, SHUT_RDWR);
+  }
+  log_.debug("console of {} closed", vmi.text());
+}
+
+}  // namespace godwit::node
