@@ -16,11 +16,12 @@ class Path {
   [[nodiscard]] std::vector<const Value*> select(const Value& root) const;
 
  private:
+  friend class PathParser;
   struct Step {
     enum class Kind : unsigned char { member, index, wildcard, filter } kind;
-    std::string name;  ///< member name, or the filter's member
+    std::string name = {};  ///< member name, or the filter's member
     std::int64_t index = 0;
-    std::string equals;  ///< the filter's literal
+    std::string equals = {};  ///< the filter's literal
   };
   std::vector<Step> steps_;
 };
