@@ -79,14 +79,16 @@ class Client {
   [[nodiscard]] Result<json::Value> get(const Resource& resource, const Key& key) const;
   [[nodiscard]] Result<ObjectList> list(const Resource& resource, std::string_view ns = {},
                                         const ListOptions& options = {}) const;
-  [[nodiscard]] Result<json::Value> create(const Resource& resource, std::string_view ns, const json::Value& object) const;
+  [[nodiscard]] Result<json::Value> create(const Resource& resource, std::string_view ns,
+                                           const json::Value& object) const;
   [[nodiscard]] Result<json::Value> update(const Resource& resource, const json::Value& object,
                                            std::string_view subresource = {}) const;
   [[nodiscard]] Result<json::Value> patch(const Resource& resource, const Key& key, PatchType type,
                                           const json::Value& patch, std::string_view subresource = {}) const;
   /// A patch whose outcome matters: tells "surely not applied" from "unknown".
-  [[nodiscard]] WriteResult<json::Value> guarded_patch(const Resource& resource, const Key& key, const json::Value& json_patch,
-                                                       Deadline deadline, std::string_view subresource = {}) const;
+  [[nodiscard]] WriteResult<json::Value> guarded_patch(const Resource& resource, const Key& key,
+                                                       const json::Value& json_patch, Deadline deadline,
+                                                       std::string_view subresource = {}) const;
   /// `uid` and `resource_version` as preconditions when not empty.
   Result<> remove(const Resource& resource, const Key& key, std::string_view uid = {},
                   std::string_view resource_version = {}, std::optional<int> grace_period_seconds = {}) const;
@@ -95,7 +97,8 @@ class Client {
                  const ListOptions& options, const std::function<void(WatchEvent)>& on_event,
                  const std::stop_token& stop) const;
   /// Any other call: a subresource's verb, a console. `body` may be empty.
-  [[nodiscard]] Result<std::string> call(std::string_view method, std::string_view path, const std::string& body = {}) const;
+  [[nodiscard]] Result<std::string> call(std::string_view method, std::string_view path,
+                                         const std::string& body = {}) const;
 
   [[nodiscard]] http::Client& transport() const { return *transport_; }
 

@@ -21,8 +21,8 @@ using ObjectPtr = std::shared_ptr<const json::Value>;  ///< readers keep a snaps
 /// Relists on 410 and on lost connections (back-off with jitter); a stop ends it within 200 ms.
 class Informer {
  public:
-  /// `before` is null for an addition, `after` for a removal. Called on the informer's thread, in the server's order, after
-  /// the cache has changed; must only enqueue. The initial list arrives as additions.
+  /// `before` is null for an addition, `after` for a removal. Called on the informer's thread, in the server's order,
+  /// after the cache has changed; must only enqueue. The initial list arrives as additions.
   using OnChange = std::function<void(const ObjectPtr& before, const ObjectPtr& after)>;
 
   Informer(const Client& client, Resource resource, ListOptions options, OnChange on_change, std::string ns = {});

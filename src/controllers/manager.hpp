@@ -1,0 +1,34 @@
+// All controllers and the scheduler, as one plain client of an API server.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "http/client.hpp"
+
+namespace godwit::controllers {
+
+struct Options {
+  std::string machine_type = "pc-q35-10.0";  ///< of guests that name none
+  int parallel_migrations_per_cluster = 5;   ///< fallback when the KubeVirt object says nothing
+  int parallel_outbound_migrations_per_node = 2;
+  Duration sync_timeout = std::chrono::seconds{60};  ///< for the first lists
+};
+
+class Manager {
+ public:
+  /// Returns once all informers have synced and the workers run. Code::timeout names the kind that didn't sync.
+  [[nodiscard]] static Result<std::unique_ptr<Manager>> start(std::shared_ptr<http::Client> transport,
+                                                              Options options = {});
+  ~Manager();  ///< stops and joins everything
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+ private:
+  struct State;
+  explicit Manager(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace godwit::controllers
