@@ -15,7 +15,7 @@
 namespace godwit::http {
 
 struct ClientOptions {
-  std::string base_url;      ///< "https://198.18.0.1:6443"
+  std::string base_url;  ///< "https://198.18.0.1:6443"
   ClientTls tls;
   std::string bearer_token;  ///< sent when not empty
   std::string user_agent = "godwit";
@@ -35,8 +35,8 @@ class Client {
   virtual ~Client() = default;
   /// Any HTTP status is a response; only transport trouble is an error.
   [[nodiscard]] virtual tl::expected<Response, TransportError> send(const Request& request, Deadline deadline) = 0;
-  /// Streams the body as it comes. Returns at the body's end, when `on_bytes` returns false, or within 150 ms of a stop.
-  /// A status of 300 or more comes back as the response, body collected.
+  /// Streams the body as it comes. Returns at the body's end, when `on_bytes` returns false, or within 150 ms of a
+  /// stop. A status of 300 or more comes back as the response, body collected.
   [[nodiscard]] virtual tl::expected<Response, TransportError> stream(
       const Request& request, const std::function<bool(std::string_view)>& on_bytes, const std::stop_token& stop) = 0;
   [[nodiscard]] virtual const ClientOptions& options() const = 0;

@@ -31,12 +31,12 @@ struct PeerIdentity {
 
 struct Request {
   std::string method = "GET";
-  std::string path;                                         ///< percent-decoded
-  std::vector<std::pair<std::string, std::string>> query;   ///< decoded, in order
+  std::string path;                                        ///< percent-decoded
+  std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order
   Headers headers;
   std::string body;
-  std::optional<PeerIdentity> peer;                         ///< server side only
-  std::string remote_address;                               ///< server side only, "198.18.0.2:4711"
+  std::optional<PeerIdentity> peer;  ///< server side only
+  std::string remote_address;        ///< server side only, "198.18.0.2:4711"
 
   [[nodiscard]] std::string query_value(std::string_view name, std::string_view fallback = {}) const;
 };

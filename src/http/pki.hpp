@@ -20,8 +20,8 @@ struct LeafRequest {
   std::vector<std::string> organizations;  ///< groups: "system:nodes"
   std::vector<std::string> dns_names;
   std::vector<std::string> ip_addresses;
-  bool for_server = false;                 ///< extended key usage serverAuth
-  bool for_client = true;                  ///< extended key usage clientAuth
+  bool for_server = false;  ///< extended key usage serverAuth
+  bool for_client = true;   ///< extended key usage clientAuth
   Duration lifetime = std::chrono::hours{24 * 365};
 };
 

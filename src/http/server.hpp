@@ -1,7 +1,7 @@
 // An HTTPS server (HTTP/1.1, HTTP/2 by ALPN, WebSocket) for blocking handlers.
 //
-// Sockets are served by coroutines on one thread; each request runs its handler, a plain function, on a thread of its own
-// pool, so that a handler may block (a watch, a console) without stopping anybody else.
+// Sockets are served by coroutines on one thread; each request runs its handler, a plain function, on a thread of its
+// own pool, so that a handler may block (a watch, a console) without stopping anybody else.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ using Handler = std::function<void(Exchange&)>;
 struct ServerTls {
   std::string certificate_pem;  ///< leaf first, then intermediates
   std::string key_pem;
-  std::string client_ca_pem;    ///< client certificates are asked for, and must be of this CA when given
+  std::string client_ca_pem;  ///< client certificates are asked for, and must be of this CA when given
 };
 
 struct ServerOptions {

@@ -16,7 +16,7 @@ struct ClientTls {
   std::string ca_pem;           ///< whom to trust; "" trusts nobody
   std::string certificate_pem;  ///< "" : no client certificate
   std::string key_pem;
-  std::string server_name;      ///< expected in the certificate when not the host of the URL
+  std::string server_name;  ///< expected in the certificate when not the host of the URL
 };
 
 class WebSocket {
@@ -33,7 +33,7 @@ class WebSocket {
 /// Connects to "https://host:port" + target of the request (headers are sent along) and upgrades.
 /// A refusal carries the Status message of the answer.
 [[nodiscard]] Result<std::unique_ptr<WebSocket>> connect_websocket(const std::string& base_url, const ClientTls& tls,
-                                                                  const Request& request, std::string_view subprotocol,
-                                                                  Deadline deadline);
+                                                                   const Request& request, std::string_view subprotocol,
+                                                                   Deadline deadline);
 
 }  // namespace godwit::http
