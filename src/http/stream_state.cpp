@@ -17,13 +17,15 @@ void StreamState::begin(int status, Headers headers, bool whole) {
 }
 
 bool StreamState::write(std::string_view bytes) {
+  bool was_empty = false;
   {
     std::unique_lock lock{mutex_};
     room_.wait(lock, [this] { return gone_ || output_.size() < stream_window; });
     if (gone_ || ended_) return false;
+    was_empty = output_.empty();
     output_.append(bytes);
   }
-  wake_();
+  if (was_empty) wake_();  // else the connection has yet to come for what is there
   return true;
 }
 
