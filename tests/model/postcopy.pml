@@ -25,7 +25,7 @@ byte owner = S, epoch = 1;
 bool marked = true, started = false;   /* the attempt is under way; the target has written "started" */
 mtype qs = q_active, qt = q_inmigrate;
 bool loaded_report = false;            /* T's agent has said that its QEMU has the device state */
-bool marker = false, ran_t = false;
+bool marker = false, ran_t = false, all_pages = false;
 byte crashes = CRASHES, losses = LOSSES;
 chan late = [2] of {mtype, byte};
 
@@ -74,7 +74,7 @@ end:
   :: atomic { qs == q_active -> qs = q_run }
   :: atomic { qs == q_postcopy && cut -> cut = false; qs = q_postcopy_paused }   /* the line broke */
   :: atomic { qs == q_postcopy_paused -> qs = q_postcopy }                       /* recovered */
-  :: atomic { qs == q_postcopy && qt == q_run -> qs = q_completed }              /* every page is there */
+  :: atomic { qs == q_postcopy && qt == q_run -> qs = q_completed; all_pages = true }   /* every page is there */
   od
 }
 
@@ -136,7 +136,7 @@ end:
   do
   :: atomic { executes_s && executes_t -> assert(false) }
   :: atomic { ran_t && executes_s -> assert(false) }
-  :: atomic { qs == q_dead && ran_t -> assert(started) }
+  :: atomic { qs == q_dead -> assert(started && all_pages) }
   od
 }
 
