@@ -131,5 +131,141 @@ INSTANTIATE_TEST_SUITE_P(
         Sample{"serviceaccount.yaml", "{apiVersion: v1, kind: ServiceAccount, metadata: {name: p}}"}),
     [](const auto& sample) { return std::string{sample.param.file.substr(0, sample.param.file.find('.'))}; });
 
+constexpr std::string_view typical_vm = R"(
+apiVersion: kubevirt.io/v1
+kind: VirtualMachine
+metadata:
+  name: web
+  creationTimestamp: null
+spec:
+  runStrategy: Always
+  template:
+    metadata:
+      creationTimestamp: null
+      labels: {app: web}
+    spec:
+      evictionStrategy: LiveMigrate
+      domain:
+        cpu: {cores: 2}
+        memory: {guest: 1Gi}
+        devices:
+          rng: {}
+          disks:
+          - name: root
+            bootOrder: 1
+            disk: {bus: virtio}
+          - name: seed
+            cdrom: {bus: sata, readonly: true}
+          interfaces:
+          - name: default
+            masquerade: {}
+            ports: [{port: 80, protocol: TCP}]
+        resources:
+          requests: {memory: 1Gi, cpu: 1}
+      nodeSelector: {zone: a}
+      affinity:
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+          - topologyKey: kubernetes.io/hostname
+            labelSelector: {matchLabels: {app: web}}
+      networks:
+      - name: default
+        pod: {}
+      volumes:
+      - name: root
+        persistentVolumeClaim: {claimName: web-root}
+      - name: seed
+        cloudInitNoCloud: {userData: "#cloud-config"}
+)";
+
+std::string replaced(std::string_view text, std::string_view what, std::string_view with) {
+  std::string out{text};
+  const auto at = out.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return out.replace(at, what.size(), with);
+}
+
+TEST(VirtualMachineKind, TakesATypicalMachineWhole) {
+  const auto schema = schema_of(api_directory() / "virtualmachine.yaml");
+  auto value = *parse_yaml(typical_vm);
+  schema.apply_defaults(value);
+  EXPECT_EQ(schema.unknown_fields(value), std::vector<std::string>{});
+  for (const auto& error : schema.validate(value)) ADD_FAILURE() << error.field << ": " << error.message;
+}
+
+TEST(VirtualMachineKind, FindsTypos) {
+  const auto schema = schema_of(api_directory() / "virtualmachine.yaml");
+  const struct {
+    std::string_view right, wrong, path;
+  } cases[] = {
+      {"runStrategy:", "runStratgy:", "spec.runStratgy"},
+      {"masquerade: {}", "masqerade: {}", "spec.template.spec.domain.devices.interfaces[0].masqerade"},
+      {"claimName:", "claim:", "spec.template.spec.volumes[0].persistentVolumeClaim.claim"},
+      {"cores: 2", "cors: 2", "spec.template.spec.domain.cpu.cors"},
+      {"disk: {bus: virtio}", "disk: {buss: virtio}", "spec.template.spec.domain.devices.disks[0].disk.buss"},
+      {"topologyKey: kubernetes.io/hostname", "topologyKee: x",
+       "spec.template.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKee"},
+  };
+  for (const auto& c : cases) {
+    const auto value = parse_yaml(replaced(typical_vm, c.right, c.wrong));
+    ASSERT_TRUE(value) << value.error().message;
+    EXPECT_EQ(schema.unknown_fields(*value), std::vector<std::string>{std::string{c.path}});
+  }
+}
+
+TEST(VirtualMachineKind, FindsWrongValues) {
+  const auto schema = schema_of(api_directory() / "virtualmachine.yaml");
+  const struct {
+    std::string_view right, wrong, field, reason;
+  } cases[] = {
+      {"cores: 2", "cores: two", "spec.template.spec.domain.cpu.cores", "FieldValueTypeInvalid"},
+      {"guest: 1Gi", "guest: 1GiB", "spec.template.spec.domain.memory.guest", "FieldValueInvalid"},
+      {"runStrategy: Always", "runStrategy: Sometimes", "spec.runStrategy", "FieldValueNotSupported"},
+      {"claimName: web-root", "readOnly: true", "spec.template.spec.volumes[0].persistentVolumeClaim.claimName",
+       "FieldValueRequired"},
+      {"labels: {app: web}", "labels: {app: 1}", "spec.template.metadata.labels.app", "FieldValueTypeInvalid"},
+  };
+  for (const auto& c : cases) {
+    const auto value = parse_yaml(replaced(typical_vm, c.right, c.wrong));
+    ASSERT_TRUE(value) << value.error().message;
+    const auto errors = schema.validate(*value);
+    ASSERT_EQ(errors.size(), 1U) << c.wrong;
+    EXPECT_EQ(errors[0].field, c.field);
+    EXPECT_EQ(errors[0].reason, c.reason) << errors[0].message;
+  }
+}
+
+TEST(VirtualMachineKind, HasTheInstancesSpecInItsTemplate) {
+  const auto machine = schema_of(api_directory() / "virtualmachine.yaml");
+  const auto instance = schema_of(api_directory() / "virtualmachineinstance.yaml");
+  const auto* in_template = machine.member("spec")->member("template")->member("spec");
+  ASSERT_NE(in_template, nullptr);
+  EXPECT_TRUE(equal(in_template->source(), instance.member("spec")->source()));
+}
+
+TEST(InstanceKind, HasNoStatusSubresourceAndKnowsTheOwner) {
+  const auto file = api_directory() / "virtualmachineinstance.yaml";
+  EXPECT_EQ(find(load(file), "/spec/versions/0/subresources"), nullptr);
+  const auto value = parse_yaml(R"({apiVersion: kubevirt.io/v1, kind: VirtualMachineInstance, metadata: {name: a},
+      spec: {domain: {devices: {}}}, status: {nodeName: "", phase: Pending, activePods: {u: host1},
+      handover: {epoch: 0, migrationUID: "", startedEpoch: 0}, migrationState: {migrationUid: u,
+      migrationConfiguration: {bandwidthPerMigration: 64Mi}, targetDirectMigrationNodePorts: {"4000": 49152}}}})");
+  const auto schema = schema_of(file);
+  EXPECT_EQ(schema.unknown_fields(*value), std::vector<std::string>{});
+  for (const auto& error : schema.validate(*value)) ADD_FAILURE() << error.field << ": " << error.message;
+}
+
+TEST(MigrationKind, HasProgressAndResult) {
+  const auto value = parse_yaml(R"({apiVersion: kubevirt.io/v1, kind: VirtualMachineInstanceMigration,
+      metadata: {name: m}, spec: {vmiName: a, addedNodeSelector: {kubernetes.io/hostname: host2}},
+      status: {phase: Running, progress: {elapsedMs: 1, totalBytes: 2, transferredBytes: 3, remainingBytes: 4,
+      dirtyRateBytesPerSecond: 5, throughputBytesPerSecond: 6, precopyRounds: 7, etaSeconds: 8, expectedDowntimeMs: 9},
+      result: {totalMs: 1, downtimeMs: 2, setupMs: 3, transferredBytes: 4, throughputBytesPerSecond: 5, precopyRounds: 6,
+      phasesMs: {Scheduling: 7}}}})");
+  const auto schema = schema_of(api_directory() / "virtualmachineinstancemigration.yaml");
+  EXPECT_EQ(schema.unknown_fields(*value), std::vector<std::string>{});
+  for (const auto& error : schema.validate(*value)) ADD_FAILURE() << error.field << ": " << error.message;
+}
+
 }  // namespace
 }  // namespace godwit::json
