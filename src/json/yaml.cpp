@@ -8,6 +8,7 @@
 #include <libfyaml.h>
 
 #include "json/yaml_scalar.hpp"
+#include "json/yaml_text.hpp"
 
 namespace godwit::json {
 
@@ -192,6 +193,7 @@ Failure stream_error(fy_diag* diag) {
 }  // namespace
 
 Result<std::vector<Value>> parse_yaml_documents(std::string_view text) {
+  if (auto checked = check_yaml_text(text); !checked) return fail(checked.error());
   const auto diag = quiet_diag();
   if (diag == nullptr) return fail(Code::internal, "no YAML parser");
   fy_parse_cfg config{};

@@ -76,6 +76,12 @@ TEST(Yaml, RefusesWithLineAndColumn) {
       {"", "found 0"},
       {std::string(300, '[') + std::string(300, ']'), "nested too deeply"},
       {"\tx: 1\n", "invalid YAML"},
+      {"a: 1\nb: \x01\n", "line 2: control characters"},
+      {"---\n%\xfftah\n", "line 2: not UTF-8"},
+      {"a: \xc0\xaf", "not UTF-8"},
+      {"a: \xed\xa0\x80", "not UTF-8"},
+      {"a: \xf4\x90\x80\x80", "not UTF-8"},
+      {"a: \xe2\x82", "not UTF-8"},
   };
   for (const auto& c : cases) {
     const auto value = parse_yaml(c.text);
