@@ -1,0 +1,177 @@
+#include "rules/launcher_pod.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/quantity.hpp"
+#include "rules/objects.hpp"
+
+namespace godwit::rules {
+namespace {
+
+constexpr std::int64_t mebibyte = 1 << 20;
+constexpr std::int64_t process_overhead = 220 * mebibyte;
+constexpr std::int64_t translation_cache = 256 * mebibyte;
+constexpr std::int64_t milli_cpu_per_vcpu = 100;  // a tenth of a core each: KubeVirt's cpuAllocationRatio of 10
+constexpr std::string_view suffix_letters = "bcdfghjklmnpqrstvwxz2456789";
+
+/// FNV-1a: a stable, even spread of names; nothing here must be unguessable.
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+std::int64_t bytes_at(const json::Value& vmi, std::string_view pointer) {
+  const auto* value = json::find(vmi, pointer);
+  if (value == nullptr) return 0;
+  if (value->is_int64()) return value->as_int64();
+  if (!value->is_string()) return 0;
+  const auto quantity = Quantity::parse(value->as_string());
+  return quantity ? quantity->value() : 0;
+}
+
+json::Object requests_of(const json::Value& vmi, std::string_view accelerator) {
+  json::Object requests;
+  const auto memory = guest_memory_bytes(vmi) + memory_overhead_bytes(accelerator);
+  requests["memory"] = fmt::format("{}Ki", (memory + 1023) / 1024);
+  const auto cpu = json::string_at(vmi, "/spec/domain/resources/requests/cpu");
+  requests["cpu"] = cpu.empty() ? fmt::format("{}m", vcpus_of(vmi) * milli_cpu_per_vcpu) : cpu;
+  return requests;
+}
+
+json::Object node_selector_of(const json::Value& vmi) {
+  json::Object selector{{"kubevirt.io/schedulable", "true"}, {"kubernetes.io/arch", "amd64"}};
+  if (const auto type = json::string_at(vmi, "/spec/domain/machine/type"); !type.empty()) {
+    selector["machine-type.node.kubevirt.io/" + type] = "true";
+  }
+  const auto model = json::string_at(vmi, "/spec/domain/cpu/model");
+  if (!model.empty() && model != "host-model" && model != "host-passthrough") {
+    selector["cpu-model.node.kubevirt.io/" + model] = "true";
+  }
+  for (const auto& [key, value] : json::object_at(vmi, "/spec/nodeSelector")) selector[key] = value;
+  return selector;
+}
+
+/// The owner's agent alone may end a guest: a silent node must not lose its pods to an eviction.
+json::Array tolerations_of(const json::Value& vmi) {
+  json::Array tolerations = json::array_at(vmi, "/spec/tolerations");
+  for (const auto* key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
+    tolerations.push_back(json::Object{{"key", key}, {"operator", "Exists"}, {"effect", "NoExecute"}});
+  }
+  return tolerations;
+}
+
+json::Array claims_of(const json::Value& vmi) {
+  json::Array volumes;
+  for (const auto& volume : json::array_at(vmi, "/spec/volumes")) {
+    const auto claim = json::string_at(volume, "/persistentVolumeClaim/claimName");
+    if (claim.empty()) continue;
+    json::Object entry{{"name", json::string_at(volume, "/name")}};
+    entry["persistentVolumeClaim"] = json::Object{{"claimName", claim}};
+    volumes.push_back(std::move(entry));
+  }
+  return volumes;
+}
+
+json::Value base_pod(const json::Value& vmi, std::string_view seed, std::string_view accelerator) {
+  json::Value pod = json::Object{{"apiVersion", "v1"}, {"kind", "Pod"}};
+  const auto name = name_of_object(vmi);
+  json::set(pod, "/metadata/name", json::Value(launcher_pod_name(vmi, seed)));
+  json::set(pod, "/metadata/namespace", json::Value(json::string_at(vmi, "/metadata/namespace")));
+  json::Object labels = json::object_at(vmi, "/metadata/labels");
+  labels.erase("kubevirt.io/migrationTargetNodeName");
+  labels["kubevirt.io"] = "virt-launcher";
+  labels["kubevirt.io/created-by"] = uid_of(vmi);
+  labels["vm.kubevirt.io/name"] = name;
+  json::set(pod, "/metadata/labels", std::move(labels));
+  json::set(pod, "/metadata/annotations",
+            json::Object{{"kubevirt.io/domain", name}, {"descheduler.alpha.kubernetes.io/request-evict-only", ""}});
+  json::set(pod, "/metadata/ownerReferences",
+            json::Array({controller_reference(vmi, "kubevirt.io/v1", "VirtualMachineInstance")}));
+  json::Object container{{"name", "compute"}, {"image", "godwit/launcher"}};
+  container["resources"] = json::Object{{"requests", requests_of(vmi, accelerator)}};
+  json::set(pod, "/spec/containers", json::Array({json::Value(std::move(container))}));
+  json::set(pod, "/spec/restartPolicy", "Never");
+  json::set(pod, "/spec/terminationGracePeriodSeconds",
+            json::int_at(vmi, "/spec/terminationGracePeriodSeconds", 30) + 30);
+  json::set(pod, "/spec/nodeSelector", node_selector_of(vmi));
+  json::set(pod, "/spec/tolerations", tolerations_of(vmi));
+  json::set(pod, "/spec/volumes", claims_of(vmi));
+  if (const auto* affinity = json::find(vmi, "/spec/affinity")) json::set(pod, "/spec/affinity", *affinity);
+  if (const auto scheduler = json::string_at(vmi, "/spec/schedulerName"); !scheduler.empty()) {
+    json::set(pod, "/spec/schedulerName", json::Value(scheduler));
+  }
+  return pod;
+}
+
+}  // namespace
+
+std::int64_t guest_memory_bytes(const json::Value& vmi) {
+  for (const auto* pointer : {"/spec/domain/memory/guest", "/spec/domain/resources/requests/memory",
+                              "/spec/domain/resources/limits/memory"}) {
+    if (const auto bytes = bytes_at(vmi, pointer); bytes > 0) return bytes;
+  }
+  return 0;
+}
+
+std::int64_t memory_overhead_bytes(std::string_view accelerator) {
+  return process_overhead + (accelerator == "kvm" ? 0 : translation_cache);
+}
+
+std::int64_t vcpus_of(const json::Value& vmi) {
+  const auto factor = [&](std::string_view field) {
+    return std::max<std::int64_t>(1, json::int_at(vmi, fmt::format("/spec/domain/cpu/{}", field), 1));
+  };
+  return factor("cores") * factor("sockets") * factor("threads");
+}
+
+std::string launcher_pod_name(const json::Value& vmi, std::string_view seed) {
+  auto hash = hash_of(seed);
+  std::string suffix;
+  for (int i = 0; i < 5; ++i) {
+    suffix += suffix_letters[hash % suffix_letters.size()];
+    hash /= suffix_letters.size();
+  }
+  return fmt::format("virt-launcher-{}-{}", name_of_object(vmi), suffix);
+}
+
+json::Value launcher_pod(const json::Value& vmi) {
+  // Where it will run isn't known yet: the larger overhead is counted.
+  return base_pod(vmi, uid_of(vmi), "tcg");
+}
+
+json::Value target_pod(const json::Value& vmi, const json::Value& vmim, const json::Value& source_node) {
+  const auto accelerator = label_of(source_node, "godwit.io/accelerator");
+  auto pod = base_pod(vmi, uid_of(vmim), accelerator);
+  json::set(pod, "/metadata/labels/" + json::escape("kubevirt.io/migrationJobUID"), json::Value(uid_of(vmim)));
+  json::set(pod, "/metadata/annotations/" + json::escape("kubevirt.io/migrationJobName"),
+            json::Value(name_of_object(vmim)));
+  json::Object selector = json::object_at(vmim, "/spec/addedNodeSelector");
+  for (const auto& [key, value] : json::object_at(pod, "/spec/nodeSelector")) selector[key] = value;
+  if (!accelerator.empty()) selector["godwit.io/accelerator"] = accelerator;
+  json::set(pod, "/spec/nodeSelector", std::move(selector));
+
+  constexpr auto required = "requiredDuringSchedulingIgnoredDuringExecution";
+  const auto pointer = fmt::format("/spec/affinity/podAntiAffinity/{}", required);
+  json::Array terms = json::array_at(pod, pointer);
+  json::Value term = json::Object{{"topologyKey", "kubernetes.io/hostname"}};
+  json::set(term, "/labelSelector/matchLabels", json::Object{{"kubevirt.io/created-by", uid_of(vmi)}});
+  terms.push_back(std::move(term));
+  json::set(pod, pointer, std::move(terms));
+  return pod;
+}
+
+json::Value controller_reference(const json::Value& object, std::string_view api_version, std::string_view kind) {
+  json::Object reference;
+  reference["apiVersion"] = api_version;
+  reference["kind"] = kind;
+  reference["name"] = name_of_object(object);
+  reference["uid"] = uid_of(object);
+  reference["controller"] = true;
+  reference["blockOwnerDeletion"] = true;
+  return reference;
+}
+
+}  // namespace godwit::rules
