@@ -29,6 +29,7 @@ class Dialer {
     if (!listening) return fail(listening.error());
     session_.heard();
     session_.publish("connected");
+    session_.ready = true;
     session_.publish("ready");
     const UniqueFd finish{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     {

@@ -22,6 +22,7 @@ class Listener {
   Result<> run(int stop_fd) {
     auto listening = listen_tcp(session_.spec.address, session_.spec.first_port, session_.spec.last_port);
     if (!listening) return fail(listening.error());
+    session_.port = listening->second;
     session_.publish(json::Object{{"event", "listening"}, {"port", listening->second}});
     SilenceWatch silence{session_};
     Workers workers;

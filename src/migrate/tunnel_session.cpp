@@ -93,6 +93,8 @@ json::Object Session::status() const {
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin_;
   json::Object out;
   out["mode"] = spec.mode == TunnelSpec::Mode::listen ? "listen" : "dial";
+  out["port"] = port.load();
+  out["ready"] = ready.load();
   out["channels"] = all_.load();
   out["openChannels"] = open_.load();
   out["uncleanChannels"] = unclean_.load();
@@ -115,7 +117,10 @@ void Session::channel_opened(int index) {
 }
 
 void Session::channel_ended(int index, ChannelEnd end) {
-  if (end != ChannelEnd::clean) ++unclean_;
+  if (end != ChannelEnd::clean) {
+    ++unclean_;
+    stop.raise();  // one channel cut short makes the others worthless: QEMU must not take theirs for whole
+  }
   publish(json::Object{{"event", "channel"}, {"index", index}, {"state", name_of(end)}});
   --open_;
 }

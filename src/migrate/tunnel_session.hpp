@@ -81,6 +81,8 @@ class Session {
   std::atomic<std::uint64_t> received{0};  ///< bytes from the peer to QEMU
   std::atomic<std::uint32_t> strangers{0};
   std::atomic<bool> gave_up{false};
+  std::atomic<int> port{0};        ///< listen: once it listens
+  std::atomic<bool> ready{false};  ///< dial: QEMU may connect
 
  private:
   static std::int64_t now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
