@@ -6,7 +6,7 @@ if(CCACHE)
 endif()
 
 add_library(godwit_flags INTERFACE)
-target_include_directories(godwit_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
+target_include_directories(godwit_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(godwit_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
 target_compile_definitions(godwit_flags INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED SPDLOG_FMT_EXTERNAL SPDLOG_COMPILED_LIB)

@@ -1,6 +1,7 @@
 // JSON values: one alias for the library's type, and the few accessors everybody uses.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,6 +47,11 @@ using Array = boost::json::array;
 
 /// Sets the value at the path, making objects on the way (list indices must exist, "-" appends).
 void set(Value& root, std::string_view pointer, Value value);
+/// The same with text; boost's values take no std::string by themselves.
+template <std::same_as<std::string> Text>
+void set(Value& root, std::string_view pointer, const Text& text) {
+  set(root, pointer, Value(std::string_view{text}));
+}
 /// Removes what is at the path, keeping the order of what stays; false when nothing was there.
 bool erase(Value& root, std::string_view pointer);
 

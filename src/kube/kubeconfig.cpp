@@ -7,7 +7,7 @@
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "json/yaml.hpp"
-#include "kube/base64.hpp"
+#include "base/base64.hpp"
 
 namespace godwit::kube {
 namespace {

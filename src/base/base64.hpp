@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-namespace godwit::kube {
+namespace godwit {
 
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 /// Nothing when the text is no base64; white space is skipped.
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
-}  // namespace godwit::kube
+}  // namespace godwit

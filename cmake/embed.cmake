@@ -1,0 +1,12 @@
+# Embeds the kinds of api/ into the binary: src/apiserver/embedded.hpp reads them.
+file(GLOB_RECURSE api_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/api/*.yaml)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${api_files})
+set(embedded "// Made by cmake/embed.cmake from api/. Not to be edited.\n#include \"apiserver/embedded.hpp\"\n\nnamespace godwit::apiserver {\n\nstd::vector<EmbeddedFile> embedded_kinds() {\n  return {\n")
+foreach(path ${api_files})
+  file(READ ${path} text)
+  file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR} ${path})
+  string(APPEND embedded "      {\"${name}\", R\"__yaml__(${text})__yaml__\"},\n")
+endforeach()
+string(APPEND embedded "  };\n}\n\n}  // namespace godwit::apiserver\n")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/embedded.cpp CONTENT "@embedded@" @ONLY)
+target_sources(godwit_apiserver PRIVATE ${CMAKE_BINARY_DIR}/generated/embedded.cpp)

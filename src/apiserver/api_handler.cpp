@@ -1,0 +1,298 @@
+#include "apiserver/api_handler.hpp"
+
+#include <fmt/format.h>
+
+#include "apiserver/discovery.hpp"
+#include "apiserver/metadata.hpp"
+#include "apiserver/selectors.hpp"
+#include "apiserver/status.hpp"
+#include "apiserver/table.hpp"
+#include "base/text.hpp"
+#include "json/yaml.hpp"
+
+namespace godwit::apiserver {
+namespace {
+
+constexpr std::string_view openapi_protobuf_type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+bool is_health(const std::string& path) {
+  return path == "/healthz" || path == "/livez" || path == "/readyz" || path.starts_with("/readyz/") ||
+         path.starts_with("/livez/");
+}
+
+Result<json::Value> parse_body(const http::Request& request) {
+  if (trim(request.body).empty()) return fail(Code::bad_request, "the request has no body");
+  const std::string_view type = request.headers.get("content-type");
+  if (type.find("protobuf") != std::string_view::npos) {
+    return fail(Code::unsupported_media_type, "protobuf is not spoken here: send application/json or application/yaml");
+  }
+  if (type.find("yaml") != std::string_view::npos) return json::parse_yaml(request.body);
+  return json::parse(request.body);
+}
+
+Result<PatchKind> patch_kind(const http::Request& request) {
+  const std::string_view type = request.headers.get("content-type");
+  if (type.starts_with("application/json-patch+json")) return PatchKind::json;
+  if (type.starts_with("application/merge-patch+json")) return PatchKind::merge;
+  if (type.starts_with("application/strategic-merge-patch+json")) return PatchKind::strategic;
+  if (type.starts_with("application/apply-patch")) {
+    return fail(Code::unsupported_media_type,
+                "not built yet: server-side apply; use kubectl apply without --server-side");
+  }
+  return fail(Code::unsupported_media_type, fmt::format("the patch type \"{}\" is not supported", type));
+}
+
+Result<WriteOptions> write_options(const http::Request& request, const User& user, const Kind& kind) {
+  WriteOptions options{.user = user, .fields = kind.built_in ? FieldValidation::warn : FieldValidation::strict};
+  const std::string fields = request.query_value("fieldValidation");
+  if (fields == "Strict")
+    options.fields = FieldValidation::strict;
+  else if (fields == "Warn")
+    options.fields = FieldValidation::warn;
+  else if (fields == "Ignore")
+    options.fields = FieldValidation::ignore;
+  else if (!fields.empty())
+    return fail(Code::bad_request, "fieldValidation: Unsupported value: \"" + fields +
+                                       "\": supported values: \"Ignore\", \"Warn\", \"Strict\"");
+  const std::string dry_run = request.query_value("dryRun");
+  if (!dry_run.empty() && dry_run != "All")
+    return fail(Code::bad_request, "dryRun: Unsupported value: \"" + dry_run + "\": supported values: \"All\"");
+  options.dry_run = !dry_run.empty();
+  return options;
+}
+
+Result<DeleteOptions> delete_options(const http::Request& request) {
+  DeleteOptions options;
+  json::Value body = json::Object{};
+  if (!trim(request.body).empty()) {
+    auto parsed = parse_body(request);
+    if (!parsed) return fail(parsed.error());
+    body = std::move(*parsed);
+  }
+  options.uid = json::string_at(body, "/preconditions/uid");
+  options.resource_version = json::string_at(body, "/preconditions/resourceVersion");
+  if (json::find(body, "/gracePeriodSeconds") != nullptr)
+    options.grace_period_seconds = json::int_at(body, "/gracePeriodSeconds");
+  if (const auto query = parse_number<std::int64_t>(request.query_value("gracePeriodSeconds")))
+    options.grace_period_seconds = query;
+  options.dry_run = request.query_value("dryRun") == "All" || !json::array_at(body, "/dryRun").empty();
+  return options;
+}
+
+http::Response with_warnings(http::Response response, const std::vector<std::string>& warnings) {
+  if (!warnings.empty()) {
+    std::string line;
+    for (const std::string& warning : warnings) {
+      std::string quoted;
+      for (const char c : warning) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+      line += (line.empty() ? "299 - \"" : ", 299 - \"") + quoted + "\"";
+    }
+    response.headers.set("warning", line);
+  }
+  return response;
+}
+
+/// The SelfSubjectAccessReview of kubectl auth can-i.
+http::Response review_access(const http::Request& request, const User& user, const Lookup& lookup) {
+  auto review = json::parse(request.body).value_or(json::Value(json::Object{}));
+  RequestInfo info;
+  info.is_resource = true;
+  info.verb = json::string_at(review, "/spec/resourceAttributes/verb");
+  info.group = json::string_at(review, "/spec/resourceAttributes/group");
+  info.resource = json::string_at(review, "/spec/resourceAttributes/resource");
+  info.ns = json::string_at(review, "/spec/resourceAttributes/namespace");
+  info.name = json::string_at(review, "/spec/resourceAttributes/name");
+  const auto allowed = authorize(user, info, lookup.get);
+  json::set(review, "/status",
+            json::Object{{"allowed", allowed.has_value()}, {"reason", allowed ? "" : allowed.error().message}});
+  return json_response(201, review);
+}
+
+}  // namespace
+
+bool wants_table(const http::Request& request) {
+  return request.headers.get("accept").find("as=Table") != std::string_view::npos;
+}
+
+ApiHandler::ApiHandler(Objects& objects, const Authenticator& authenticator, const Subresources& subresources,
+                       const Clock& clock)
+    : objects_{objects},
+      authenticator_{authenticator},
+      subresources_{subresources},
+      clock_{clock},
+      openapi_v2_protobuf_{openapi_v2_protobuf(objects.kinds())} {}
+
+void ApiHandler::serve(http::Exchange& exchange) const {
+  const http::Request& request = exchange.request();
+  if (is_health(request.path))
+    return exchange.send({.status = 200, .headers = {{"content-type", "text/plain"}}, .body = "ok"});
+  const auto user = authenticator_.authenticate(request);
+  if (!user) return exchange.send(error_response(user.error()));
+  const RequestInfo info = parse_request_info(request);
+  if (const auto allowed = authorize(*user, info, objects_.lookup().get); !allowed) {
+    return exchange.send(error_response(allowed.error()));
+  }
+  if (!info.is_resource) {
+    if (serve_document(exchange)) return;
+    return exchange.send(error_response({Code::not_found, "the server could not find the requested resource"}));
+  }
+  if (info.resource == "selfsubjectaccessreviews" && request.method == "POST") {
+    return exchange.send(review_access(request, *user, objects_.lookup()));
+  }
+  if (subresources_.serve(exchange, info, *user)) return;
+  serve_resource(exchange, info, *user);
+}
+
+bool ApiHandler::serve_document(http::Exchange& exchange) const {
+  const http::Request& request = exchange.request();
+  const Kinds& kinds = objects_.kinds();
+  std::string path = request.path;
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  if (path == "/openapi/v2") {
+    if (request.headers.get("accept").find("protobuf") != std::string_view::npos) {
+      exchange.send({.status = 200,
+                     .headers = {{"content-type", std::string{openapi_protobuf_type}}},
+                     .body = openapi_v2_protobuf_});
+    } else {
+      exchange.send(json_response(200, openapi_v2_json(kinds)));
+    }
+    return true;
+  }
+  if (path == "/openapi/v3") {
+    exchange.send(json_response(200, openapi_v3_index(kinds)));
+    return true;
+  }
+  constexpr std::string_view v3 = "/openapi/v3/";
+  const auto document = path.starts_with(v3) ? openapi_v3_document(kinds, std::string_view{path}.substr(v3.size()))
+                                             : discovery_document(kinds, path);
+  if (!document) return false;
+  exchange.send(json_response(200, *document));
+  return true;
+}
+
+void ApiHandler::serve_resource(http::Exchange& exchange, const RequestInfo& info, const User& user) const {
+  const http::Request& request = exchange.request();
+  const Kind* kind = objects_.kinds().find(info.group, info.version, info.resource);
+  if (kind == nullptr && info.group == "subresources.kubevirt.io" && info.resource == "version") {
+    return exchange.send(json_response(200, *discovery_document(objects_.kinds(), "/version")));
+  }
+  const bool wrong_scope =
+      kind != nullptr && (kind->namespaced ? info.ns.empty() && !info.name.empty() : !info.ns.empty());
+  if (kind == nullptr || wrong_scope || (info.subresource == "status" && !kind->has_status)) {
+    return exchange.send(error_response({Code::not_found, "the server could not find the requested resource"}));
+  }
+  if (info.verb == "watch") return serve_watch(exchange, *kind, info, objects_, clock_);
+  auto response = answer({exchange, request, info, user, *kind});
+  if (!response) {
+    if (response.error().code == Code::internal)
+      log_.error("{} {}: {}", request.method, request.path, response.error().message);
+    return exchange.send(error_response(response.error()));
+  }
+  exchange.send(std::move(*response));
+}
+
+Result<http::Response> ApiHandler::answer(const Call& call) const {
+  const std::string& verb = call.info.verb;
+  if (call.kind.namespaced && call.info.ns.empty() && verb != "list") {
+    return fail(Code::bad_request, "an object of this kind needs a namespace");
+  }
+  if (verb == "get") return read_one(call);
+  if (verb == "list") return list(call);
+  if (verb == "create" || verb == "update" || verb == "patch") return write(call);
+  if (verb == "delete") return remove(call);
+  if (verb == "deletecollection") return remove_all(call);
+  return fail(Code::method_not_allowed, "the server does not allow this method on the requested resource");
+}
+
+Result<http::Response> ApiHandler::read_one(const Call& call) const {
+  const auto record = objects_.store().get(call.kind.key(call.info.ns, call.info.name));
+  if (!record) return fail(not_found(call.kind, call.info.name));
+  if (!wants_table(call.request)) return json_response(200, *record->value + "\n");
+  const auto object = json::parse(*record->value);
+  if (!object) return fail(object.error());
+  return json_response(200, table_of(call.kind, {*object}, record->revision, clock_.wall(),
+                                     call.request.query_value("includeObject", "Metadata")));
+}
+
+Result<http::Response> ApiHandler::list(const Call& call) const {
+  const auto labels = Selector::labels(call.request.query_value("labelSelector"));
+  if (!labels) return fail(labels.error());
+  const auto fields = Selector::fields(call.request.query_value("fieldSelector"), call.kind);
+  if (!fields) return fail(fields.error());
+  const store::Listing listing = objects_.store().list(call.kind.prefix(call.info.ns));
+  const bool table = wants_table(call.request);
+  const bool plain = !table && labels->empty() && fields->empty();
+  std::vector<json::Value> objects;
+  std::string items;
+  for (const store::Record& record : listing.records) {
+    if (!plain) {
+      auto object = json::parse(*record.value);
+      if (!object) return fail(object.error());
+      if (!labels->matches(*object) || !fields->matches(*object)) continue;
+      if (table) objects.push_back(std::move(*object));
+    }
+    if (!table) items += (items.empty() ? "" : ",") + *record.value;
+  }
+  if (table) {
+    return json_response(200, table_of(call.kind, objects, listing.revision, clock_.wall(),
+                                       call.request.query_value("includeObject", "Metadata")));
+  }
+  return json_response(
+      200, fmt::format(R"({{"kind":"{}","apiVersion":"{}","metadata":{{"resourceVersion":"{}"}},"items":[{}]}})",
+                       call.kind.list_kind, call.kind.api_version(), listing.revision, items) +
+               "\n");
+}
+
+Result<http::Response> ApiHandler::write(const Call& call) const {
+  const auto options = write_options(call.request, call.user, call.kind);
+  if (!options) return fail(options.error());
+  const RequestInfo& info = call.info;
+  Result<Written> written;
+  if (info.verb == "patch") {
+    const auto type = patch_kind(call.request);
+    if (!type) return fail(type.error());
+    const auto patch = json::parse(call.request.body);
+    if (!patch) return fail(patch.error().within("patch"));
+    written = objects_.patch(call.kind, info.ns, info.name, *type, *patch, info.subresource, *options);
+  } else {
+    auto body = parse_body(call.request);
+    if (!body) return fail(body.error());
+    if (info.verb == "create") {
+      if (!info.name.empty())
+        return fail(Code::method_not_allowed, "the server does not allow this method on the requested resource");
+      written = objects_.create(call.kind, info.ns, std::move(*body), *options);
+    } else {
+      written = objects_.update(call.kind, info.ns, info.name, std::move(*body), info.subresource, *options);
+    }
+  }
+  if (!written) return fail(written.error());
+  return with_warnings(json_response(info.verb == "create" ? 201 : 200, written->object), written->warnings);
+}
+
+Result<http::Response> ApiHandler::remove(const Call& call) const {
+  const auto options = delete_options(call.request);
+  if (!options) return fail(options.error());
+  auto removed = objects_.remove(call.kind, call.info.ns, call.info.name, *options, call.user);
+  if (!removed) return fail(removed.error());
+  if (objects_.store().get(call.kind.key(call.info.ns, call.info.name))) return json_response(200, *removed);
+  return json_response(200, success_status(call.kind, call.info.name, json::string_at(*removed, "/metadata/uid")));
+}
+
+Result<http::Response> ApiHandler::remove_all(const Call& call) const {
+  const auto options = delete_options(call.request);
+  if (!options) return fail(options.error());
+  const auto labels = Selector::labels(call.request.query_value("labelSelector"));
+  if (!labels) return fail(labels.error());
+  const auto fields = Selector::fields(call.request.query_value("fieldSelector"), call.kind);
+  if (!fields) return fail(fields.error());
+  for (const store::Record& record : objects_.store().list(call.kind.prefix(call.info.ns)).records) {
+    const auto object = json::parse(*record.value);
+    if (!object || !labels->matches(*object) || !fields->matches(*object)) continue;
+    auto removed =
+        objects_.remove(call.kind, call.info.ns, json::string_at(*object, "/metadata/name"), *options, call.user);
+    if (!removed && removed.error().code != Code::not_found) return fail(removed.error());
+  }
+  return json_response(200, success_status(call.kind, "", ""));
+}
+
+}  // namespace godwit::apiserver

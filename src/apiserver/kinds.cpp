@@ -1,0 +1,91 @@
+#include "apiserver/kinds.hpp"
+
+#include "apiserver/embedded.hpp"
+#include "json/yaml.hpp"
+
+namespace godwit::apiserver {
+namespace {
+
+std::vector<std::string> strings_at(const json::Value& root, std::string_view pointer) {
+  std::vector<std::string> list;
+  for (const json::Value& item : json::array_at(root, pointer)) {
+    if (item.is_string()) list.emplace_back(item.as_string());
+  }
+  return list;
+}
+
+Result<Column> parse_column(const json::Value& definition) {
+  Column column{.name = json::string_at(definition, "/name"),
+                .type = json::string_at(definition, "/type"),
+                .description = json::string_at(definition, "/description"),
+                .priority = static_cast<int>(json::int_at(definition, "/priority")),
+                .path = {},
+                .computed = json::string_at(definition, "/x-godwit-computed")};
+  if (column.computed.empty()) {
+    auto path = json::Path::parse(json::string_at(definition, "/jsonPath"));
+    if (!path) return fail(path.error().within("column " + column.name));
+    column.path = std::move(*path);
+  }
+  return column;
+}
+
+}  // namespace
+
+Result<Kind> parse_kind(const json::Value& definition) {
+  const auto& versions = json::array_at(definition, "/spec/versions");
+  if (versions.empty()) return fail(Code::invalid, "no version");
+  const json::Value& version = versions[0];
+  const json::Value* source = json::find(version, "/schema/openAPIV3Schema");
+  if (source == nullptr) return fail(Code::invalid, "no schema");
+  auto schema = json::Schema::parse(*source);
+  if (!schema) return fail(schema.error().within("schema"));
+  Kind kind{.group = json::string_at(definition, "/spec/group"),
+            .version = json::string_at(version, "/name"),
+            .plural = json::string_at(definition, "/spec/names/plural"),
+            .singular = json::string_at(definition, "/spec/names/singular"),
+            .kind = json::string_at(definition, "/spec/names/kind"),
+            .list_kind = json::string_at(definition, "/spec/names/listKind"),
+            .short_names = strings_at(definition, "/spec/names/shortNames"),
+            .categories = strings_at(definition, "/spec/names/categories"),
+            .selectable_fields = strings_at(version, "/x-godwit-selectable-fields"),
+            .columns = {},
+            .namespaced = json::string_at(definition, "/spec/scope") != "Cluster",
+            .has_status = json::find(version, "/subresources/status") != nullptr,
+            .built_in = false,
+            .schema = std::move(*schema)};
+  for (const json::Value& column : json::array_at(version, "/additionalPrinterColumns")) {
+    auto parsed = parse_column(column);
+    if (!parsed) return fail(parsed.error());
+    kind.columns.push_back(std::move(*parsed));
+  }
+  return kind;
+}
+
+Result<Kinds> Kinds::load() {
+  Kinds kinds;
+  for (const EmbeddedFile& file : embedded_kinds()) {
+    const auto definition = json::parse_yaml(file.text);
+    if (!definition) return fail(definition.error().within(file.name));
+    auto kind = parse_kind(*definition);
+    if (!kind) return fail(kind.error().within(file.name));
+    kind->built_in = file.name.starts_with("api/core/");
+    kinds.kinds_.push_back(std::move(*kind));
+  }
+  return kinds;
+}
+
+const Kind* Kinds::find(std::string_view group, std::string_view version, std::string_view plural) const {
+  for (const Kind& kind : kinds_) {
+    if (kind.plural == plural && kind.group == group && kind.version == version) return &kind;
+  }
+  return nullptr;
+}
+
+const Kind* Kinds::find_kind(std::string_view api_version, std::string_view name) const {
+  for (const Kind& kind : kinds_) {
+    if (kind.kind == name && kind.api_version() == api_version) return &kind;
+  }
+  return nullptr;
+}
+
+}  // namespace godwit::apiserver

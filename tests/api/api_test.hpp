@@ -1,0 +1,51 @@
+// A real API server in this process, and clients for it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "apiserver/server.hpp"
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "kube/client.hpp"
+#include "kube/kubeconfig.hpp"
+
+namespace godwit {
+
+class ApiTest : public ::testing::Test {
+ protected:
+  void SetUp() override { start(); }
+
+  void start() {
+    auto started = apiserver::ApiServer::start({.data = directory_.path() / "server"});
+    ASSERT_TRUE(started) << started.error().message;
+    server_ = std::move(*started);
+    client_ = connect(server_->admin_kubeconfig());
+  }
+
+  static std::unique_ptr<kube::Client> connect(const std::filesystem::path& kubeconfig) {
+    const auto config = kube::read_kubeconfig(kubeconfig);
+    EXPECT_TRUE(config) << config.error().message;
+    auto transport = kube::connect(*config);
+    EXPECT_TRUE(transport) << transport.error().message;
+    return std::make_unique<kube::Client>(*transport);
+  }
+
+  /// Runs the real kubectl against the server.
+  Output kubectl(std::vector<std::string> arguments, const std::string& input = {}) const {
+    std::vector<std::string> argv{"kubectl", "--kubeconfig", server_->admin_kubeconfig().string()};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    auto output = run_program({.argv = argv, .extra_environment = {{"HOME", directory_.path().string()}}},
+                              Deadline::after(std::chrono::seconds{60}), input);
+    EXPECT_TRUE(output) << output.error().message;
+    return output ? *output : Output{};
+  }
+
+  TemporaryDirectory directory_ = *TemporaryDirectory::create("godwit-api");
+  std::unique_ptr<apiserver::ApiServer> server_;
+  std::unique_ptr<kube::Client> client_;
+};
+
+}  // namespace godwit
