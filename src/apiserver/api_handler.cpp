@@ -4,6 +4,7 @@
 
 #include "apiserver/discovery.hpp"
 #include "apiserver/metadata.hpp"
+#include "apiserver/protobuf_body.hpp"
 #include "apiserver/selectors.hpp"
 #include "apiserver/status.hpp"
 #include "apiserver/table.hpp"
@@ -13,7 +14,8 @@
 namespace godwit::apiserver {
 namespace {
 
-constexpr std::string_view openapi_protobuf_type = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+// Not quite what kubectl asks for: the "@" of that name is no legal media type, and old clients refuse to parse it.
+constexpr std::string_view openapi_protobuf_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 bool is_health(const std::string& path) {
   return path == "/healthz" || path == "/livez" || path == "/readyz" || path.starts_with("/readyz/") ||
@@ -23,9 +25,7 @@ bool is_health(const std::string& path) {
 Result<json::Value> parse_body(const http::Request& request) {
   if (trim(request.body).empty()) return fail(Code::bad_request, "the request has no body");
   const std::string_view type = request.headers.get("content-type");
-  if (type.find("protobuf") != std::string_view::npos) {
-    return fail(Code::unsupported_media_type, "protobuf is not spoken here: send application/json or application/yaml");
-  }
+  if (type.find("protobuf") != std::string_view::npos) return decode_protobuf_body(request.body);
   if (type.find("yaml") != std::string_view::npos) return json::parse_yaml(request.body);
   return json::parse(request.body);
 }

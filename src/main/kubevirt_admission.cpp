@@ -22,7 +22,8 @@ class KubevirtAdmission final : public apiserver::Admission {
 
   Result<> validate(const AdmissionRequest& request, const json::Value& object) override {
     if (request.kind.group != group || request.operation == Operation::remove) return {};
-    if (request.kind.plural == "virtualmachines") return request.subresource.empty() ? rules::validate_vm(object) : Result<>{};
+    if (request.kind.plural == "virtualmachines")
+      return request.subresource.empty() ? rules::validate_vm(object) : Result<>{};
     if (request.kind.plural == "virtualmachineinstances") return validate_vmi(request, object);
     if (request.kind.plural == "virtualmachineinstancemigrations") return validate_migration(request, object);
     return {};
@@ -44,7 +45,8 @@ class KubevirtAdmission final : public apiserver::Admission {
     const auto vmi = request.lookup.get(group, "virtualmachineinstances", request.ns, vmi_name);
     json::Array others;
     for (json::Value& other : request.lookup.list(group, "virtualmachineinstancemigrations", request.ns)) {
-      if (json::string_at(other, "/metadata/labels/kubevirt.io~1vmi-name") == vmi_name) others.push_back(std::move(other));
+      if (json::string_at(other, "/metadata/labels/kubevirt.io~1vmi-name") == vmi_name)
+        others.push_back(std::move(other));
     }
     return rules::validate_vmim(object, vmi ? &*vmi : nullptr, others);
   }

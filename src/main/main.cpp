@@ -30,9 +30,10 @@ constexpr Program programs[] = {
 };
 
 void print_help() {
-  fmt::print("Godwit moves running virtual machines between hosts.\n\nUsage: godwit COMMAND [ARGUMENTS]\n\nYour machines:\n{}"
-             "\nParts of the system:\n",
-             godwit::cli::verbs_help());
+  fmt::print(
+      "Godwit moves running virtual machines between hosts.\n\nUsage: godwit COMMAND [ARGUMENTS]\n\nYour machines:\n{}"
+      "\nParts of the system:\n",
+      godwit::cli::verbs_help());
   for (const Program& program : programs) fmt::print("  {:<16} {}\n", program.name, program.help);
   fmt::print("\n`godwit COMMAND --help` tells more of each.\n");
 }

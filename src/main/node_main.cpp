@@ -1,8 +1,8 @@
-#include <csignal>
 #include <pthread.h>
+#include <csignal>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "base/quantity.hpp"
 #include "main/programs.hpp"

@@ -1,8 +1,8 @@
 #include <pthread.h>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <fmt/format.h>
 
 #include "apiserver/credentials.hpp"
 #include "apiserver/server.hpp"
@@ -22,7 +22,8 @@ int complain(const Error& error) {
 
 Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
   const std::size_t colon = text.rfind(':');
-  const auto port = colon == std::string::npos ? std::nullopt : parse_number<std::uint16_t>(std::string_view{text}.substr(colon + 1));
+  const auto port =
+      colon == std::string::npos ? std::nullopt : parse_number<std::uint16_t>(std::string_view{text}.substr(colon + 1));
   if (!port) return fail(Code::invalid, "--listen: write IP:PORT, such as 0.0.0.0:6443");
   return std::pair{text.substr(0, colon), *port};
 }
@@ -44,7 +45,8 @@ int serve(const std::filesystem::path& data, const std::string& listen) {
   if (!transport) return complain(transport.error());
   auto manager = controllers::Manager::start(*transport);
   if (!manager) return complain(manager.error());
-  fmt::print("Serving at {}\nexport KUBECONFIG={}\n", (*server)->url(), std::filesystem::absolute((*server)->admin_kubeconfig()).string());
+  fmt::print("Serving at {}\nexport KUBECONFIG={}\n", (*server)->url(),
+             std::filesystem::absolute((*server)->admin_kubeconfig()).string());
   std::fflush(stdout);
   int number = 0;
   sigwait(&ends, &number);

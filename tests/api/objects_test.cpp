@@ -69,10 +69,13 @@ TEST_F(ApiTest, WatchesFromAVersionSeeEveryChange) {
   std::atomic<bool> listening = false;
   std::jthread watcher{[&] {
     listening = true;
-    (void)client_->watch(config_maps, "default", before->resource_version, {}, [&](const kube::WatchEvent& event) {
-      seen.push_back(json::string_at(event.object, "/data/a"));
-      if (event.type == kube::WatchEvent::Type::deleted) stop.request_stop();
-    }, stop.get_token());
+    (void)client_->watch(
+        config_maps, "default", before->resource_version, {},
+        [&](const kube::WatchEvent& event) {
+          seen.push_back(json::string_at(event.object, "/data/a"));
+          if (event.type == kube::WatchEvent::Type::deleted) stop.request_stop();
+        },
+        stop.get_token());
   }};
   ASSERT_TRUE(client_->create(config_maps, "default", config_map("one")));
   for (const char* value : {"1", "2", "3"}) {
@@ -108,11 +111,15 @@ TEST_F(ApiTest, DependentsGoWithTheirOwner) {
   const auto owner = client_->create(config_maps, "default", config_map("owner"));
   json::Value dependent = config_map("one");
   json::set(dependent, "/metadata/ownerReferences",
-            json::Array{json::Object{{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"name", "owner"}, {"uid", json::string_at(*owner, "/metadata/uid")}}});
+            json::Array{json::Object{{"apiVersion", "v1"},
+                                     {"kind", "ConfigMap"},
+                                     {"name", "owner"},
+                                     {"uid", json::string_at(*owner, "/metadata/uid")}}});
   ASSERT_TRUE(client_->create(config_maps, "default", dependent));
   ASSERT_TRUE(client_->remove(config_maps, {.ns = "default", .name = "owner"}));
   const Deadline deadline = Deadline::after(std::chrono::seconds{20});
-  while (client_->get(config_maps, one) && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  while (client_->get(config_maps, one) && !deadline.passed())
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
   EXPECT_EQ(client_->get(config_maps, one).error().code, Code::not_found);
 }
 
@@ -124,7 +131,8 @@ TEST_F(ApiTest, KeepsEverythingAcrossARestart) {
   ASSERT_TRUE(again);
   EXPECT_EQ(*again, *made);
   const auto newer = client_->create(config_maps, "default", config_map("two"));
-  EXPECT_GT(std::stoull(json::string_at(*newer, "/metadata/resourceVersion")), std::stoull(json::string_at(*made, "/metadata/resourceVersion")));
+  EXPECT_GT(std::stoull(json::string_at(*newer, "/metadata/resourceVersion")),
+            std::stoull(json::string_at(*made, "/metadata/resourceVersion")));
 }
 
 TEST_F(ApiTest, NamesAndNamespacesAreChecked) {
