@@ -33,8 +33,8 @@ INSTANTIATE_TEST_SUITE_P(Quantities, QuantityTable,
                          ::testing::Values(QuantityCase{"0", 0}, QuantityCase{"500m", 500}, QuantityCase{"2", 2000},
                                            QuantityCase{"1Ki", 1024000}, QuantityCase{"1.5Gi", 1610612736000},
                                            QuantityCase{"1e3", 1000000}, QuantityCase{"0.1", 100},
-                                           QuantityCase{"100n", 1}, QuantityCase{"-2", -2000}, QuantityCase{"1k", 1000000},
-                                           QuantityCase{"12E", 9223372036854775807}));
+                                           QuantityCase{"100n", 1}, QuantityCase{"-2", -2000},
+                                           QuantityCase{"1k", 1000000}, QuantityCase{"12E", 9223372036854775807}));
 
 TEST(Quantity, RefusesNonsense) {
   for (const char* text : {"", "Gi", "1..5", "1Gb", "1 Gi", "0x10", "1e", "--1"}) {
@@ -73,7 +73,8 @@ TEST(Files, WriteIsAtomicAndReadsBack) {
 }
 
 TEST(Process, CollectsOutputAndStatus) {
-  const auto output = run_program({.argv = {"sh", "-c", "cat; echo err >&2; exit 3"}}, Deadline::after(seconds{20}), "in");
+  const auto output =
+      run_program({.argv = {"sh", "-c", "cat; echo err >&2; exit 3"}}, Deadline::after(seconds{20}), "in");
   ASSERT_TRUE(output) << output.error().message;
   EXPECT_EQ(output->out, "in");
   EXPECT_EQ(output->err, "err\n");

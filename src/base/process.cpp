@@ -126,9 +126,7 @@ void place_descriptors(const std::vector<std::pair<int, int>>& inherited, int re
   child_failed(report);
 }
 
-Exit exit_of(const siginfo_t& info) {
-  return Exit{info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status};
-}
+Exit exit_of(const siginfo_t& info) { return Exit{info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status}; }
 
 }  // namespace
 

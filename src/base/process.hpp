@@ -18,11 +18,13 @@ namespace godwit {
 
 /// How a program is to be started. A value: build it, test it, then run it.
 struct ProcessSpec {
-  std::vector<std::string> argv;                ///< argv[0] is looked up in PATH
+  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH
   std::map<std::string, std::string> extra_environment = {};
-  std::optional<std::filesystem::path> stdout_file = {};  ///< appended; standard error follows unless stderr_file is set
+  std::optional<std::filesystem::path> stdout_file =
+      {};  ///< appended; standard error follows unless stderr_file is set
   std::optional<std::filesystem::path> stderr_file = {};
-  std::vector<std::pair<int, int>> inherited = {};  ///< our descriptor → its number in the child (all others are closed)
+  std::vector<std::pair<int, int>> inherited =
+      {};  ///< our descriptor → its number in the child (all others are closed)
   std::optional<std::pair<uid_t, gid_t>> user = {};  ///< dropped to, with no supplementary groups and no_new_privs
   std::optional<int> network_namespace = {};         ///< descriptor of the namespace that the child joins
   bool own_session = false;                          ///< setsid: survives its parent's terminal and process group

@@ -20,10 +20,10 @@ struct Suffix {
 };
 
 constexpr std::array suffixes{
-    Suffix{"Ki", 1024, 1}, Suffix{"Mi", 1024, 2}, Suffix{"Gi", 1024, 3}, Suffix{"Ti", 1024, 4}, Suffix{"Pi", 1024, 5},
-    Suffix{"Ei", 1024, 6}, Suffix{"n", 10, -9},   Suffix{"u", 10, -6},   Suffix{"m", 10, -3},   Suffix{"", 10, 0},
-    Suffix{"k", 10, 3},    Suffix{"M", 10, 6},    Suffix{"G", 10, 9},    Suffix{"T", 10, 12},   Suffix{"P", 10, 15},
-    Suffix{"E", 10, 18},
+    Suffix{"Ki", 1024, 1}, Suffix{"Mi", 1024, 2}, Suffix{"Gi", 1024, 3}, Suffix{"Ti", 1024, 4},
+    Suffix{"Pi", 1024, 5}, Suffix{"Ei", 1024, 6}, Suffix{"n", 10, -9},   Suffix{"u", 10, -6},
+    Suffix{"m", 10, -3},   Suffix{"", 10, 0},     Suffix{"k", 10, 3},    Suffix{"M", 10, 6},
+    Suffix{"G", 10, 9},    Suffix{"T", 10, 12},   Suffix{"P", 10, 15},   Suffix{"E", 10, 18},
 };
 
 constexpr __int128 largest = static_cast<__int128>(std::numeric_limits<std::int64_t>::max()) * 1000;

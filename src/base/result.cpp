@@ -46,9 +46,9 @@ const Row& row_of(Code code) {
 Failure fail_errno(std::string_view what) { return fail_errno(what, errno); }
 
 Failure fail_errno(std::string_view what, int error_number) {
-  const Code code = error_number == ENOENT                              ? Code::not_found
-                    : error_number == EACCES || error_number == EPERM   ? Code::forbidden
-                    : error_number == EEXIST                            ? Code::already_exists
+  const Code code = error_number == ENOENT                            ? Code::not_found
+                    : error_number == EACCES || error_number == EPERM ? Code::forbidden
+                    : error_number == EEXIST                          ? Code::already_exists
                     : error_number == ECONNREFUSED || error_number == EPIPE || error_number == ECONNRESET
                         ? Code::unavailable
                     : error_number == ETIMEDOUT ? Code::timeout

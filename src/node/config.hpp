@@ -8,7 +8,7 @@
 namespace godwit::node {
 
 struct AgentConfig {
-  std::string name;                         ///< of the Node object
+  std::string name;  ///< of the Node object
   std::filesystem::path kubeconfig;
   std::filesystem::path data;               ///< everything that must survive a restart of the agent
   std::string address;                      ///< InternalIP: underlay, console streams, migrations

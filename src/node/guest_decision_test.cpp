@@ -6,8 +6,9 @@ namespace godwit::node {
 namespace {
 
 json::Value vmi(const std::string& owner, const std::string& status_extra = {}) {
-  return *json::parse(R"({"metadata":{"uid":"u1","name":"vm","namespace":"d"},"status":{"phase":"Running","nodeName":")" +
-                      owner + R"(","handover":{"epoch":3,"migrationUID":"","startedEpoch":3})" + status_extra + "}}");
+  return *json::parse(
+      R"({"metadata":{"uid":"u1","name":"vm","namespace":"d"},"status":{"phase":"Running","nodeName":")" + owner +
+      R"(","handover":{"epoch":3,"migrationUID":"","startedEpoch":3})" + status_extra + "}}");
 }
 
 json::Value pod(const std::string& migration_uid = {}, bool deleting = false) {
@@ -22,7 +23,9 @@ GuestView view(std::optional<json::Value> v, std::vector<json::Value> pods, std:
 }
 
 InstanceView owner_instance() { return {.role = Role::owner, .pod_uid = "p1"}; }
-InstanceView incoming_instance() { return {.role = Role::incoming, .pod_uid = "p1", .migration_uid = "m1", .driver_active = true}; }
+InstanceView incoming_instance() {
+  return {.role = Role::incoming, .pod_uid = "p1", .migration_uid = "m1", .driver_active = true};
+}
 
 template <class T>
 bool is(const Action& made) {
@@ -32,11 +35,15 @@ bool is(const Action& made) {
 constexpr const char* ready_to_send =
     R"(,"migrationState":{"migrationUid":"m1","sourceNode":"a","targetNode":"b","targetNodeAddress":"198.18.0.3"})";
 
-TEST(GuestDecision, ClaimsAGuestThatNobodyOwns) { EXPECT_TRUE(is<action::ClaimAndStart>(decide(view(vmi(""), {pod()})))); }
+TEST(GuestDecision, ClaimsAGuestThatNobodyOwns) {
+  EXPECT_TRUE(is<action::ClaimAndStart>(decide(view(vmi(""), {pod()}))));
+}
 
 TEST(GuestDecision, NeverStartsAGuestOfAnotherOwner) { EXPECT_TRUE(is<action::None>(decide(view(vmi("b"), {pod()})))); }
 
-TEST(GuestDecision, StartsWhatItOwnsAndNeverStarted) { EXPECT_TRUE(is<action::Start>(decide(view(vmi("a"), {pod()})))); }
+TEST(GuestDecision, StartsWhatItOwnsAndNeverStarted) {
+  EXPECT_TRUE(is<action::Start>(decide(view(vmi("a"), {pod()}))));
+}
 
 TEST(GuestDecision, WaitsForTheControllersFirstWord) {
   EXPECT_TRUE(is<action::None>(decide(view(*json::parse(R"({"metadata":{"uid":"u1"}})"), {pod()}))));
@@ -46,7 +53,9 @@ TEST(GuestDecision, ReleasesWhatItOwnsWithoutAnythingRunning) {
   EXPECT_TRUE(is<action::ReleaseOrphan>(decide(view(vmi("a"), {}))));
 }
 
-TEST(GuestDecision, PreparesAMigrationsTarget) { EXPECT_TRUE(is<action::StartIncoming>(decide(view(vmi("b"), {pod("m1")})))); }
+TEST(GuestDecision, PreparesAMigrationsTarget) {
+  EXPECT_TRUE(is<action::StartIncoming>(decide(view(vmi("b"), {pod("m1")}))));
+}
 
 TEST(GuestDecision, PreparesNoTargetOfAFinishedMigration) {
   const auto v = vmi("b", R"(,"migrationState":{"migrationUid":"m1","completed":true,"failed":true})");

@@ -49,24 +49,25 @@ json::Value pod_ended(bool succeeded, int exit_code, std::string_view reason, st
   const std::string_view completed = succeeded ? "PodCompleted" : "PodFailed";
   json::Object terminated{{"exitCode", exit_code}, {"reason", reason}, {"message", message}, {"finishedAt", time}};
   return json::Object{
-      {"status",
-       json::Object{
-           {"phase", succeeded ? "Succeeded" : "Failed"},
-           {"reason", reason},
-           {"message", message},
-           {"podIP", nullptr},
-           {"podIPs", nullptr},
-           {"conditions", json::Array{condition("PodScheduled", true, time), condition("Initialized", true, time, completed),
-                                      condition("ContainersReady", false, time, completed),
-                                      condition("Ready", false, time, completed)}},
-           {"containerStatuses", json::Array{json::Object{{"name", "compute"},
-                                                          {"ready", false},
-                                                          {"started", false},
-                                                          {"restartCount", 0},
-                                                          {"image", "godwit/launcher"},
-                                                          {"imageID", ""},
-                                                          {"state", json::Object{{"terminated", std::move(terminated)}}}}}},
-       }}};
+      {"status", json::Object{
+                     {"phase", succeeded ? "Succeeded" : "Failed"},
+                     {"reason", reason},
+                     {"message", message},
+                     {"podIP", nullptr},
+                     {"podIPs", nullptr},
+                     {"conditions", json::Array{condition("PodScheduled", true, time),
+                                                condition("Initialized", true, time, completed),
+                                                condition("ContainersReady", false, time, completed),
+                                                condition("Ready", false, time, completed)}},
+                     {"containerStatuses",
+                      json::Array{json::Object{{"name", "compute"},
+                                               {"ready", false},
+                                               {"started", false},
+                                               {"restartCount", 0},
+                                               {"image", "godwit/launcher"},
+                                               {"imageID", ""},
+                                               {"state", json::Object{{"terminated", std::move(terminated)}}}}}},
+                 }}};
 }
 
 bool pod_is_terminal(const json::Value& pod) {

@@ -9,7 +9,8 @@
 
 namespace godwit::node {
 
-/// QEMU runs: the pod of the guest's owner is Ready and carries the guest's address; a migration's target is not and does not.
+/// QEMU runs: the pod of the guest's owner is Ready and carries the guest's address; a migration's target is not and
+/// does not.
 [[nodiscard]] json::Value pod_running(const std::string& host_address, WallTime now);
 [[nodiscard]] json::Value pod_ready(const std::string& host_address, const std::string& guest_address, WallTime now);
 /// QEMU has ended. `succeeded`: the guest shut down or moved away.

@@ -20,11 +20,13 @@ constexpr std::string_view stream_protocol = "plain.kubevirt.io";
 Result<UniqueFd> connect_unix(const std::filesystem::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.string().size() >= sizeof address.sun_path) return fail(Code::invalid, path.string() + " is too long for a socket");
+  if (path.string().size() >= sizeof address.sun_path)
+    return fail(Code::invalid, path.string() + " is too long for a socket");
   std::strcpy(address.sun_path, path.c_str());
   UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!fd) return fail_errno("socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return fail_errno(path.string());
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail_errno(path.string());
   return fd;
 }
 
@@ -63,9 +65,8 @@ Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions op
   http_options.address = options.address;
   http_options.port = options.port;
   http_options.tls = std::move(options.tls);
-  auto server = http::Server::start(std::move(http_options), [self = streams.get()](http::Exchange& exchange) {
-    self->serve(exchange);
-  });
+  auto server = http::Server::start(std::move(http_options),
+                                    [self = streams.get()](http::Exchange& exchange) { self->serve(exchange); });
   if (!server) return fail(server.error().within("stream port"));
   streams->server_ = std::move(*server);
   return streams;
@@ -74,10 +75,10 @@ Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions op
 void StreamServer::serve(http::Exchange& exchange) const {
   const http::Request& request = exchange.request();
   if (request.path == "/healthz") return exchange.send({.status = 200, .headers = {}, .body = "ok"});
-  const bool trusted =
-      request.peer && std::find(request.peer->organizations.begin(), request.peer->organizations.end(),
-                                "system:masters") != request.peer->organizations.end();
-  if (!trusted) return exchange.send({.status = 403, .headers = {}, .body = "only the API server may open streams here\n"});
+  const bool trusted = request.peer && std::find(request.peer->organizations.begin(), request.peer->organizations.end(),
+                                                 "system:masters") != request.peer->organizations.end();
+  if (!trusted)
+    return exchange.send({.status = 403, .headers = {}, .body = "only the API server may open streams here\n"});
   const std::vector<std::string> parts = split(request.path, '/');
   if (parts.size() == 4 && parts[1] == "console") return serve_console(exchange, {.ns = parts[2], .name = parts[3]});
   exchange.send({.status = 404, .headers = {}, .body = "no such stream: " + request.path + "\n"});
@@ -86,7 +87,8 @@ void StreamServer::serve(http::Exchange& exchange) const {
 void StreamServer::serve_console(http::Exchange& exchange, const kube::Key& vmi) const {
   const auto path = find_console_(vmi);
   if (!path) {
-    return exchange.send({.status = 404, .headers = {}, .body = "guest " + vmi.text() + " does not run on this host\n"});
+    return exchange.send(
+        {.status = 404, .headers = {}, .body = "guest " + vmi.text() + " does not run on this host\n"});
   }
   auto guest = connect_unix(*path);
   if (!guest) return exchange.send({.status = 503, .headers = {}, .body = guest.error().message + "\n"});

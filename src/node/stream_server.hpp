@@ -25,7 +25,8 @@ struct StreamServerOptions {
 /// Serves "/console/<namespace>/<vmi>" as a WebSocket of raw bytes to clients of the group system:masters alone.
 class StreamServer {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<StreamServer>> start(StreamServerOptions options, FindConsole find_console);
+  [[nodiscard]] static Result<std::unique_ptr<StreamServer>> start(StreamServerOptions options,
+                                                                   FindConsole find_console);
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
 
  private:
