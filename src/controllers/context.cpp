@@ -31,9 +31,10 @@ Informers::Informers()
       migrations{virtual_machine_instance_migrations},
       kubevirts{kube::resources::kubevirts} {}
 
+/// In the order of starting: listeners look into caches that come before theirs.
 std::vector<SharedInformer*> Informers::all() {
-  return {&nodes,   &pods,     &claims,    &volumes,    &storage_classes, &leases,
-          &network, &machines, &instances, &migrations, &kubevirts};
+  return {&migrations, &machines, &instances, &kubevirts,       &volumes, &claims,
+          &network,    &leases,   &nodes,     &storage_classes, &pods};
 }
 
 Context::Context(std::shared_ptr<http::Client> transport, Options with_options)

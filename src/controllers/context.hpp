@@ -20,7 +20,7 @@ class SharedInformer {
   SharedInformer(kube::Resource resource, kube::ListOptions options = {}, std::string ns = {});
   void on_change(kube::Informer::OnChange listener) { listeners_.push_back(std::move(listener)); }
   void start(const kube::Client& client);
-  void stop() { informer_.reset(); }
+  void stop() { informer_.reset(); }  ///< no listener is called after it; the cache is gone
   [[nodiscard]] const std::string& what() const { return resource_.plural; }
   [[nodiscard]] kube::Informer& cache() const { return *informer_; }
 

@@ -11,6 +11,7 @@ class Scheduler {
  public:
   explicit Scheduler(Context& context);
   void start() { controller_.start(); }
+  void stop() { controller_.stop(); }
 
  private:
   [[nodiscard]] Result<kube::Again> reconcile(const kube::Key& key);

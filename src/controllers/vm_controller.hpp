@@ -10,6 +10,7 @@ class VmController {
  public:
   explicit VmController(Context& context);
   void start() { controller_.start(); }
+  void stop() { controller_.stop(); }
 
  private:
   [[nodiscard]] Result<kube::Again> reconcile(const kube::Key& key);

@@ -13,6 +13,7 @@ class VmiController {
  public:
   explicit VmiController(Context& context);
   void start() { controller_.start(); }
+  void stop() { controller_.stop(); }
 
  private:
   [[nodiscard]] Result<kube::Again> reconcile(const kube::Key& key);

@@ -7,7 +7,9 @@ namespace godwit::kube {
 Controller::Controller(std::string name, Reconcile reconcile, int workers)
     : log_{std::move(name)}, reconcile_{std::move(reconcile)}, worker_count_{workers} {}
 
-Controller::~Controller() {
+Controller::~Controller() { stop(); }
+
+void Controller::stop() {
   for (auto& worker : workers_) worker.request_stop();
   workers_.clear();
 }

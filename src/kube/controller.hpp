@@ -25,6 +25,8 @@ class Controller {
   ~Controller();  ///< stops and joins the workers
   /// Starts the workers; call once the informers have synced.
   void start();
+  /// Stops and joins the workers; keys may still be added, and are forgotten.
+  void stop();
   [[nodiscard]] WorkQueue& queue() { return queue_; }
 
  private:

@@ -14,25 +14,35 @@ json::Value test(std::string_view path, json::Value value) { return patch_operat
 
 json::Value migration_status_patch(const json::Value& vmim, const MigrationStep& step, const json::Value* vmi,
                                    WallTime now) {
-  json::Value status = json::Object{};
+  json::Array changes;
   const auto time = format_time(now);
   if (!step.phase.empty()) {
-    json::set(status, "/phase", json::Value(step.phase));
+    changes.push_back(patch_operation("add", "/status/phase", json::Value(step.phase)));
     json::Array times = json::array_at(vmim, "/status/phaseTransitionTimestamps");
     times.push_back(json::Object{{"phase", step.phase}, {"phaseTransitionTimestamp", time}});
-    json::set(status, "/phaseTransitionTimestamps", std::move(times));
+    changes.push_back(patch_operation("add", "/status/phaseTransitionTimestamps", std::move(times)));
   }
   if (step.note_abort) {
-    json::set(status, "/conditions",
-              with_condition(json::array_at(vmim, "/status/conditions"),
-                             json::Object{{"type", "migrationAbortRequested"}, {"status", "True"}}, time));
+    auto conditions = with_condition(json::array_at(vmim, "/status/conditions"),
+                                     json::Object{{"type", "migrationAbortRequested"}, {"status", "True"}}, time);
+    changes.push_back(patch_operation("add", "/status/conditions", std::move(conditions)));
   }
   const bool final_now = step.phase == "Succeeded" || step.phase == "Failed";
   if (final_now && vmi != nullptr && is_handed_off(*vmi, uid_of(vmim))) {
-    json::set(status, "/migrationState", *json::find(*vmi, "/status/migrationState"));
+    changes.push_back(patch_operation("add", "/status/migrationState", *json::find(*vmi, "/status/migrationState")));
   }
-  if (status.as_object().empty()) return nullptr;
-  return json::Object{{"status", std::move(status)}};
+  if (changes.empty()) return nullptr;
+  json::Array operations;
+  operations.push_back(test("/metadata/uid", json::Value(uid_of(vmim))));
+  if (const auto phase = phase_of(vmim); !phase.empty()) {
+    operations.push_back(test("/status/phase", json::Value(phase)));
+  } else {
+    operations.push_back(
+        test("/metadata/resourceVersion", json::Value(json::string_at(vmim, "/metadata/resourceVersion"))));
+    if (json::find(vmim, "/status") == nullptr) operations.push_back(patch_operation("add", "/status", json::Object{}));
+  }
+  for (auto& change : changes) operations.push_back(std::move(change));
+  return operations;
 }
 
 Result<json::Value> hand_off_patch(const json::Value& vmi, const json::Value& vmim, const json::Value& target_pod,
@@ -85,6 +95,24 @@ json::Value abort_patch(const json::Value& vmi, const std::string& vmim_uid, boo
   }
   if (abort) state("abortRequested", true);
   return json::Value(std::move(operations));
+}
+
+json::Value migration_configuration(const json::Value* kubevirt) {
+  json::Object configuration{{"nodeDrainTaintKey", "kubevirt.io/drain"},
+                             {"parallelOutboundMigrationsPerNode", 2},
+                             {"parallelMigrationsPerCluster", 5},
+                             {"allowAutoConverge", false},
+                             {"bandwidthPerMigration", "0"},
+                             {"completionTimeoutPerGiB", 150},
+                             {"progressTimeout", 150},
+                             {"unsafeMigrationOverride", false},
+                             {"allowPostCopy", false},
+                             {"disableTLS", false}};
+  if (kubevirt == nullptr) return configuration;
+  for (const auto& [field, value] : json::object_at(*kubevirt, "/spec/configuration/migrations")) {
+    if (!value.is_null()) configuration[field] = value;
+  }
+  return configuration;
 }
 
 }  // namespace godwit::rules

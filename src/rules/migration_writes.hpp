@@ -10,8 +10,8 @@
 
 namespace godwit::rules {
 
-/// Merge patch of the VMIM's status for a step: phase with its time stamp, condition, and once final the copy of the
-/// VMI's migrationState. Null when the step changes nothing of it.
+/// JSON patch of the VMIM's status for a step: phase with its time stamp, condition, and once final the copy of the
+/// VMI's migrationState; guarded by the phase it was in. Null when the step changes nothing of it.
 [[nodiscard]] json::Value migration_status_patch(const json::Value& vmim, const MigrationStep& step,
                                                  const json::Value* vmi, WallTime now);
 
@@ -24,5 +24,8 @@ namespace godwit::rules {
 /// JSON patch of the VMI: abortRequested, and (`end`) the attempt's end, guarded against an attempt that has begun.
 [[nodiscard]] json::Value abort_patch(const json::Value& vmi, const std::string& vmim_uid, bool abort, bool end,
                                       const std::string& reason, WallTime now);
+
+/// Cluster-wide settings of migrations: KubeVirt's defaults, overlaid with what the KubeVirt object (null: none) says.
+[[nodiscard]] json::Value migration_configuration(const json::Value* kubevirt);
 
 }  // namespace godwit::rules
