@@ -53,6 +53,10 @@ Result<> authorize_cont(const ContRequest& r) {
     case ContReason::roll_back:
     case ContReason::take_back: return authorize_source(r);
     case ContReason::target: return authorize_target(r);
+    case ContReason::start:
+      if (r.run_state != "prelaunch" && r.run_state != "paused") return forbid(r, "it is not a fresh one");
+      if (!r.ownership.migration_uid.empty()) return forbid(r, "a migration is under way");
+      return {};
     case ContReason::unpause:
       if (r.run_state != "paused") return forbid(r, "it is not paused");
       // With the mark on, a target has not started yet, or a source may have completed. A source that still copies may

@@ -152,6 +152,7 @@ struct TargetState {
 
 /// Why somebody wants to send `cont`.
 enum class ContReason : std::uint8_t {
+  start,      ///< owner: a fresh QEMU that has never run
   roll_back,  ///< source, completed, before a commit
   take_back,  ///< source, completed, the target gave ownership back
   target,     ///< target, after the commit and the marker

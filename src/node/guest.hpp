@@ -1,0 +1,74 @@
+// One VMI's QEMU on this host, with everything that belongs to it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hostnet/dhcp_server.hpp"
+#include "hostnet/vm_port.hpp"
+#include "migrate/source_driver.hpp"
+#include "migrate/target_driver.hpp"
+#include "node/instance_record.hpp"
+#include "node/progress_reporter.hpp"
+#include "qemu/machine.hpp"
+
+namespace godwit::node {
+
+/// Reconciled by one thread at a time; `mutex` guards what QEMU's and the drivers' threads touch.
+struct Guest {
+  InstanceRecord record;
+  std::vector<std::string> interface_names;
+  std::string machine_type;
+  std::vector<std::unique_ptr<hostnet::VmPort>> ports;
+  std::vector<std::unique_ptr<hostnet::DhcpServer>> dhcp;
+  std::shared_ptr<qemu::Machine> machine;
+  bool stopping = false;
+  std::optional<Instant> insist_at = {};  ///< when a guest that was asked to shut down is ended anyway
+  std::shared_ptr<ProgressReporter> progress;
+  kube::Key migration;                    ///< of the attempt under way, as source
+
+  std::mutex mutex;
+  std::unique_ptr<migrate::SourceDriver> source;
+  std::unique_ptr<migrate::TargetDriver> target;
+  std::optional<migrate::SourceOutcome> source_end;  ///< the driver is done; not yet acted upon
+  std::optional<migrate::TargetOutcome> target_end;
+  int listen_port = 0;                               ///< incoming: where the tunnel listens
+  bool ended = false;
+  bool guest_shut_down = false;                      ///< the guest switched itself off
+  std::string last_words;
+};
+
+/// The guest's ports as the drivers see them: all of them together.
+class GuestNetwork final : public migrate::NetworkPort {
+ public:
+  explicit GuestNetwork(std::shared_ptr<Guest> guest) : guest_{std::move(guest)} {}
+  Result<> attach() override;
+  Result<> detach() override;
+  Result<> announce() override;
+
+ private:
+  std::shared_ptr<Guest> guest_;
+};
+
+/// The guest's QEMU as the drivers see it.
+class GuestQemu final : public migrate::QemuPort {
+ public:
+  explicit GuestQemu(std::shared_ptr<qemu::Machine> machine) : machine_{std::move(machine)} {}
+  Result<json::Value> execute(const std::string& command, const json::Value& arguments, Deadline deadline) override {
+    return machine_->execute(command, arguments, deadline);
+  }
+  Result<json::Value> execute_oob(const std::string& command, const json::Value& arguments, Deadline deadline) override {
+    return machine_->execute_oob(command, arguments, deadline);
+  }
+  bool alive() override { return machine_->alive(); }
+  Result<> kill(Deadline deadline) override { return machine_->kill(deadline); }
+
+ private:
+  std::shared_ptr<qemu::Machine> machine_;
+};
+
+}  // namespace godwit::node

@@ -1,0 +1,186 @@
+#include <fmt/format.h>
+
+#include "base/files.hpp"
+#include "kube/modify.hpp"
+#include "migrate/handover.hpp"
+#include "node/guests.hpp"
+#include "node/pod_status.hpp"
+#include "node/vmi_status.hpp"
+#include "node/volume_paths.hpp"
+#include "rules/objects.hpp"
+
+namespace godwit::node {
+namespace {
+
+using namespace kube::resources;
+
+constexpr std::chrono::seconds command_patience{10};
+
+}  // namespace
+
+Result<> Guests::claim(const json::Value& vmi) {
+  const auto ownership = rules::read_ownership(vmi);
+  if (!ownership) return fail(ownership.error());
+  const json::Array extra{rules::patch_operation("add", "/status/phase", "Scheduled")};
+  const auto patch = rules::guarded_patch(*ownership, {.transition = rules::Transition::claim, .self = options_.config.name}, extra);
+  if (!patch) return fail(patch.error());
+  auto written = client_.guarded_patch(virtual_machine_instances, kube::key_of(vmi), *patch, Deadline::after(command_patience));
+  if (!written) return fail(written.error().error);  // unknown or refused alike: the next look decides on a fresh read
+  return {};
+}
+
+qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {
+  return {
+      .on_event =
+          [weak](const qemu::Event& event) {
+            const auto guest = weak.lock();
+            if (!guest) return;
+            const std::lock_guard lock{guest->mutex};
+            if (event.name == "SHUTDOWN" && json::bool_at(event.data, "/guest")) guest->guest_shut_down = true;
+            if (guest->source) guest->source->on_qemu_event(event.name, event.data);
+            if (guest->target) guest->target->on_qemu_event(event.name, event.data);
+          },
+      .on_exit =
+          [this, weak](const qemu::MachineExit& exit) {
+            const auto guest = weak.lock();
+            if (!guest) return;
+            {
+              const std::lock_guard lock{guest->mutex};
+              guest->ended = true;
+              guest->last_words = exit.describe();
+              if (guest->source) guest->source->on_qemu_event("GODWIT_EXIT", json::Object{});
+              if (guest->target) guest->target->on_qemu_event("GODWIT_EXIT", json::Object{});
+            }
+            wake(guest->record.vmi);
+          },
+  };
+}
+
+Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Value& pod, Role role) {
+  const auto volumes = find_volumes(client_, vmi);
+  if (!volumes) return fail(volumes.error());
+  auto plan = plan_guest(vmi, *volumes, options_.network, options_.accelerator);
+  if (!plan) return fail(plan.error());
+  auto guest = std::make_shared<Guest>();
+  guest->record = {.vmi = kube::key_of(vmi),
+                   .vmi_uid = json::string_at(vmi, "/metadata/uid"),
+                   .pod = kube::key_of(pod),
+                   .pod_uid = json::string_at(pod, "/metadata/uid"),
+                   .role = role,
+                   .migration_uid = role == Role::incoming ? migration_uid_of(pod) : std::string{},
+                   .last_migration_uid = {},
+                   .peer = role == Role::incoming ? json::string_at(vmi, "/status/nodeName") : std::string{},
+                   .ports = plan->ports};
+  guest->interface_names = plan->interface_names;
+  guest->machine_type = plan->machine.machine_type;
+  if (auto saved = save(paths_, guest->record); !saved) return fail(saved.error());
+  std::vector<UniqueFd> taps;
+  for (std::size_t i = 0; i < plan->ports.size(); ++i) {
+    auto port = hostnet::VmPort::create(plan->ports[i]);
+    if (!port) return fail(port.error().within("network port " + plan->ports[i].tap));
+    guest->ports.push_back(std::make_unique<hostnet::VmPort>(std::move(port->port)));
+    taps.push_back(std::move(port->tap));
+    plan->machine.nics[i].tap_fds = {taps.back().get()};
+  }
+  plan->machine.incoming = role == Role::incoming;
+  auto machine = qemu::Machine::start(plan->machine, {.directory = paths_.machine(guest->record.pod_uid)}, handlers_of(guest));
+  if (!machine) {
+    for (const auto& port : guest->ports) (void)port->remove();
+    forget(paths_, guest->record);
+    return fail(machine.error());
+  }
+  guest->machine = std::move(*machine);
+  keep(guest);
+  return guest;
+}
+
+void Guests::serve_dhcp(Guest& guest) {
+  guest.dhcp.clear();
+  for (const hostnet::PortSpec& port : guest.record.ports) {
+    auto server = hostnet::DhcpServer::start(port);
+    if (server) {
+      guest.dhcp.push_back(std::move(*server));
+    } else {
+      log_.error("{}: no DHCP on {}: {}", guest.record.vmi.text(), port.tap, server.error().message);
+    }
+  }
+}
+
+Result<> Guests::first_cont(Guest& guest, const json::Value& vmi) {
+  const auto ownership = rules::read_ownership(vmi);
+  if (!ownership) return fail(ownership.error());
+  const auto status = guest.machine->status(Deadline::after(command_patience));
+  if (!status) return fail(status.error());
+  const auto allowed = migrate::authorize_cont({.reason = migrate::ContReason::start,
+                                                .self = options_.config.name,
+                                                .migration_uid = {},
+                                                .ownership = *ownership,
+                                                .run_state = status->state});
+  if (!allowed) return fail(allowed.error());
+  return guest.machine->cont(Deadline::after(command_patience));
+}
+
+Result<> Guests::start_owner(const json::Value& vmi, const json::Value& pod) {
+  auto guest = launch(vmi, pod, Role::owner);
+  if (!guest) {
+    const Code code = guest.error().code;
+    events_.record(vmi, kube::EventType::warning, "SyncFailed", guest.error().message);
+    if (code == Code::unavailable || code == Code::not_found) return fail(guest.error());  // may come yet
+    (void)finish_pod(kube::key_of(pod), json::string_at(pod, "/metadata/uid"), false, guest.error().message);
+    return release(vmi, false, guest.error().message);
+  }
+  for (const auto& port : (*guest)->ports) {
+    if (auto attached = port->attach(); !attached) return fail(attached.error());
+  }
+  serve_dhcp(**guest);
+  if (auto runs = first_cont(**guest, vmi); !runs) return fail(runs.error());
+  log_.info("{} runs as process {}", (*guest)->record.vmi.text(), (*guest)->machine->pid());
+  events_.record(vmi, kube::EventType::normal, "Started", "VirtualMachineInstance started.");
+  return report_running(vmi, **guest);
+}
+
+Result<> Guests::report_running(const json::Value& vmi, Guest& guest) {
+  const WallTime now = std::chrono::system_clock::now();
+  const std::string address = guest.record.ports.empty() ? std::string{} : guest.record.ports.front().pod_ip;
+  auto pod = client_.patch(pods, guest.record.pod, kube::PatchType::merge, pod_ready(options_.config.address, address, now), "status");
+  if (!pod && pod.error().code != Code::not_found) return fail(pod.error());
+  auto written = kube::modify(client_, virtual_machine_instances, kube::key_of(vmi), [&](json::Value& object) -> Result<> {
+    if (json::string_at(object, "/status/nodeName") == options_.config.name) {
+      set_running(object, {guest.record, guest.interface_names, guest.machine_type, options_.config.name}, now);
+    }
+    return {};
+  });
+  if (!written && written.error().code != Code::not_found) return fail(written.error());
+  return {};
+}
+
+void Guests::adopt(InstanceRecord record) {
+  auto guest = std::make_shared<Guest>();
+  guest->record = std::move(record);
+  for (const hostnet::PortSpec& spec : guest->record.ports) {
+    auto port = hostnet::VmPort::adopt(spec);
+    if (port) guest->ports.push_back(std::make_unique<hostnet::VmPort>(std::move(*port)));
+    guest->interface_names.push_back("default");
+  }
+  auto machine = qemu::Machine::adopt(paths_.machine(guest->record.pod_uid), handlers_of(guest), Deadline::after(command_patience));
+  if (machine) {
+    guest->machine = std::move(*machine);
+    if (guest->record.role == Role::owner) serve_dhcp(*guest);
+    log_.info("adopted {} (process {})", guest->record.vmi.text(), guest->machine->pid());
+  } else {
+    guest->ended = true;
+    guest->last_words = machine.error().message;
+    log_.warning("{}: {}", guest->record.vmi.text(), machine.error().message);
+  }
+  keep(guest);
+  if (guest->record.migration_uid.empty() || !guest->machine) return;
+  const auto vmi = read_vmi(guest->record.vmi);
+  const json::Value known = vmi && *vmi ? **vmi : json::Value(json::Object{});
+  if (guest->record.role == Role::incoming) {
+    start_target_driver(known, guest, true);
+  } else {
+    start_source_driver(known, guest, true);
+  }
+}
+
+}  // namespace godwit::node

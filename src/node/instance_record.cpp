@@ -1,0 +1,98 @@
+#include "node/instance_record.hpp"
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+
+namespace godwit::node {
+namespace {
+
+json::Value to_json(const hostnet::PortSpec& port) {
+  return json::Object{{"tap", port.tap},
+                      {"binding", port.binding == hostnet::Binding::masquerade ? "masquerade" : "bridge"},
+                      {"mac", port.mac},
+                      {"podIP", port.pod_ip},
+                      {"prefixLength", port.prefix_length},
+                      {"gateway", port.gateway},
+                      {"mtu", port.mtu},
+                      {"hostname", port.hostname}};
+}
+
+hostnet::PortSpec port_of(const json::Value& value) {
+  hostnet::PortSpec port;
+  port.tap = json::string_at(value, "/tap");
+  port.binding = json::string_at(value, "/binding") == "bridge" ? hostnet::Binding::bridge : hostnet::Binding::masquerade;
+  port.mac = json::string_at(value, "/mac");
+  port.pod_ip = json::string_at(value, "/podIP");
+  port.prefix_length = static_cast<int>(json::int_at(value, "/prefixLength"));
+  port.gateway = json::string_at(value, "/gateway");
+  port.mtu = static_cast<int>(json::int_at(value, "/mtu"));
+  port.hostname = json::string_at(value, "/hostname");
+  return port;
+}
+
+}  // namespace
+
+json::Value to_json(const InstanceRecord& record) {
+  json::Array ports;
+  for (const hostnet::PortSpec& port : record.ports) ports.push_back(to_json(port));
+  return json::Object{
+      {"namespace", record.vmi.ns},
+      {"vmi", record.vmi.name},
+      {"vmiUID", record.vmi_uid},
+      {"pod", record.pod.name},
+      {"podUID", record.pod_uid},
+      {"role", record.role == Role::owner ? "owner" : "incoming"},
+      {"migrationUID", record.migration_uid},
+      {"lastMigrationUID", record.last_migration_uid},
+      {"peer", record.peer},
+      {"ports", std::move(ports)},
+  };
+}
+
+Result<InstanceRecord> instance_record_of(const json::Value& value) {
+  InstanceRecord record{.vmi = {json::string_at(value, "/namespace"), json::string_at(value, "/vmi")},
+                        .vmi_uid = json::string_at(value, "/vmiUID"),
+                        .pod = {json::string_at(value, "/namespace"), json::string_at(value, "/pod")},
+                        .pod_uid = json::string_at(value, "/podUID"),
+                        .role = json::string_at(value, "/role") == "incoming" ? Role::incoming : Role::owner,
+                        .migration_uid = json::string_at(value, "/migrationUID"),
+                        .last_migration_uid = json::string_at(value, "/lastMigrationUID"),
+                        .peer = json::string_at(value, "/peer"),
+                        .ports = {}};
+  if (record.vmi.name.empty() || record.vmi_uid.empty() || record.pod_uid.empty()) {
+    return fail(Code::invalid, "the record of a QEMU is not whole");
+  }
+  for (const json::Value& port : json::array_at(value, "/ports")) record.ports.push_back(port_of(port));
+  return record;
+}
+
+Result<> save(const InstancePaths& paths, const InstanceRecord& record) {
+  const auto directory = paths.record_directory(record.pod_uid);
+  if (auto made = make_directory(directory, 0700); !made) return made;
+  return write_file(directory / "record.json", json::write_pretty(to_json(record)), 0600);
+}
+
+void forget(const InstancePaths& paths, const InstanceRecord& record) {
+  std::error_code ignored;
+  std::filesystem::remove_all(paths.machine(record.pod_uid), ignored);
+  std::filesystem::remove_all(paths.record_directory(record.pod_uid), ignored);
+}
+
+std::vector<InstanceRecord> load_records(const InstancePaths& paths) {
+  std::vector<InstanceRecord> records;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator{paths.records(), ignored}) {
+    const auto text = read_file(entry.path() / "record.json");
+    if (!text) continue;
+    const auto value = json::parse(*text);
+    auto record = value ? instance_record_of(*value) : Result<InstanceRecord>{fail(value.error())};
+    if (record) {
+      records.push_back(std::move(*record));
+    } else {
+      Log{"guests"}.error("{}: {}", entry.path().string(), record.error().message);
+    }
+  }
+  return records;
+}
+
+}  // namespace godwit::node

@@ -1,0 +1,49 @@
+// What an agent keeps on disk of each QEMU it started, so that the next agent can adopt it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "hostnet/vm_port.hpp"
+#include "json/value.hpp"
+#include "kube/client.hpp"
+#include "node/guest_decision.hpp"
+
+namespace godwit::node {
+
+struct InstanceRecord {
+  kube::Key vmi;
+  std::string vmi_uid;
+  kube::Key pod;
+  std::string pod_uid;
+  Role role = Role::owner;
+  std::string migration_uid;        ///< incoming: of the attempt; owner: of the attempt that it is sending, "" for none
+  std::string last_migration_uid;   ///< the last attempt that ended here as source
+  std::string peer;                 ///< of migration_uid: the other node
+  std::vector<hostnet::PortSpec> ports;
+
+  bool operator==(const InstanceRecord&) const = default;
+};
+
+[[nodiscard]] json::Value to_json(const InstanceRecord& record);
+[[nodiscard]] Result<InstanceRecord> instance_record_of(const json::Value& value);
+
+/// Directories below the agent's data directory.
+struct InstancePaths {
+  std::filesystem::path data;
+  [[nodiscard]] std::filesystem::path records() const { return data / "instances"; }
+  [[nodiscard]] std::filesystem::path record_directory(const std::string& pod_uid) const { return records() / pod_uid; }
+  [[nodiscard]] std::filesystem::path machine(const std::string& pod_uid) const { return data / "vms" / pod_uid; }
+  /// Short: unix sockets are made below it.
+  [[nodiscard]] std::filesystem::path migration(const std::string& migration_uid) const {
+    return data / "mig" / migration_uid.substr(0, 8);
+  }
+};
+
+[[nodiscard]] Result<> save(const InstancePaths& paths, const InstanceRecord& record);
+void forget(const InstancePaths& paths, const InstanceRecord& record);
+[[nodiscard]] std::vector<InstanceRecord> load_records(const InstancePaths& paths);
+
+}  // namespace godwit::node
