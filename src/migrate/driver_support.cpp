@@ -121,8 +121,8 @@ Event ask_qemu(QemuPort& qemu, qemu::Migration& migration, Side side) {
   }
   const auto state = run_state(qemu);
   Event out{.kind = Event::Kind::qemu, .qemu = info->status, .running = state == "running", .reason = info->error_desc};
-  if (side == Side::source && out.qemu == MigrationStatus::completed && state != "postmigrate")
-    out.qemu = MigrationStatus::none;
+  const bool sent_away = state == "postmigrate" || state == "finish-migrate";
+  if (side == Side::source && out.qemu == MigrationStatus::completed && !sent_away) out.qemu = MigrationStatus::none;
   return out;
 }
 

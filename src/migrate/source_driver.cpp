@@ -9,6 +9,7 @@
 #include "migrate/convergence.hpp"
 #include "migrate/driver_support.hpp"
 #include "migrate/source_figures.hpp"
+#include "migrate/stream_setup.hpp"
 
 namespace godwit::migrate {
 namespace {
@@ -19,7 +20,6 @@ constexpr auto paused_patience = std::chrono::seconds{3};
 constexpr auto marking_patience = std::chrono::seconds{10};
 constexpr auto watch_patience = std::chrono::seconds{1};
 constexpr auto tunnel_patience = std::chrono::seconds{15};
-constexpr std::int64_t unlimited = 1'000'000'000'000;
 
 SourceOutcome::End end_of(SourceEnd end) {
   switch (end) {
@@ -65,9 +65,23 @@ struct SourceDriver::State {
         figures.final(*info);
     } else if (outcome.end != SourceOutcome::End::interrupted) {
       tunnel.abort();
+      if (outcome.end == SourceOutcome::End::failed || outcome.end == SourceOutcome::End::cancelled)
+        make_sure_it_runs(stop);
     }
     outcome.summary = figures.summary();
     on_end(outcome);
+  }
+
+  /// QEMU continues by itself after a failure or a cancel. Should it have completed just then, it is for us to do, now
+  /// that the mark is gone. A guest that its user had paused is in another run state and stays so.
+  void make_sure_it_runs(const std::stop_token& stop) {
+    const auto patience = Deadline::after(quick);
+    for (auto state = run_state(*ports.qemu); state == "postmigrate" || state == "finish-migrate";
+         state = run_state(*ports.qemu)) {
+      if (const auto event = cont(); event.kind == Event::Kind::continued || patience.passed() || stop.stop_requested())
+        return;
+      sleep_for(retry_pause, stop);
+    }
   }
 
   /// The first event. False when told to stop before the API answered.
@@ -140,8 +154,15 @@ struct SourceDriver::State {
         figures.phase(machine.phase);
         trouble_since.reset();
       }
-      for (const auto& action : actions)
-        if (auto result = perform(action, stop)) events.push_back(std::move(*result));
+      for (const auto& action : actions) {
+        auto result = perform(action, stop);
+        if (!result) continue;
+        // What is tried again takes its turn behind everything else that has happened meanwhile.
+        if (action.again)
+          inbox->push(std::move(*result));
+        else
+          events.push_back(std::move(*result));
+      }
     }
     return true;
   }
@@ -189,35 +210,11 @@ struct SourceDriver::State {
 
   std::optional<Event> start_stream() {
     complain(write_file(marked_file(), std::to_string(machine.marked_epoch)));
-    TunnelSpec dial;
-    dial.mode = TunnelSpec::Mode::dial;
-    dial.unix_socket = spec.directory / "outgoing.sock";
-    dial.address = spec.target_address;
-    dial.first_port = dial.last_port = spec.target_port;
-    dial.certificate = spec.credentials.certificate;
-    dial.key = spec.credentials.key;
-    dial.ca = spec.credentials.ca;
-    dial.peer_name = "system:node:" + spec.target;
-    dial.token = spec.migration_uid;
-    dial.control = spec.directory / "tunnel.sock";
-    dial.socket_uid = spec.qemu_uid;
-    dial.bytes_per_second = spec.bandwidth_limit;
     stream_deadline = Deadline::after(tunnel_patience);
-    auto ready = tunnel.start(spec.program, dial, spec.directory / "tunnel-source.log");
-    if (ready) ready = configure();
+    auto ready = tunnel.start(spec.program, dial_spec(spec), spec.directory / "tunnel-source.log");
+    if (ready) ready = configure_source(migration, spec, convergence.downtime_limit_ms);
     if (ready) return std::nullopt;  // goes on when the tunnel says "ready"
     return Event{.kind = Event::Kind::failed, .reason = ready.error().message};
-  }
-
-  Result<> configure() {
-    std::set<std::string> capabilities = {"events", "return-path", "pause-before-switchover", "validate-uuid"};
-    if (spec.channels > 1) capabilities.insert("multifd");
-    if (auto ok = migration.set_capabilities(capabilities, Deadline::after(quick)); !ok) return ok;
-    qemu::MigrationParameters parameters;
-    parameters.max_bandwidth = spec.bandwidth_limit > 0 ? spec.bandwidth_limit : unlimited;
-    parameters.downtime_limit_ms = convergence.downtime_limit_ms;
-    parameters.multifd_channels = spec.channels;
-    return migration.set_parameters(parameters, Deadline::after(quick));
   }
 
   /// Before `migrate` QEMU only knows of earlier migrations.

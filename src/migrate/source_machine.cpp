@@ -239,7 +239,12 @@ class Source {
     return finish(SourceEnd::guest_lost);
   }
 
-  Actions committed_now() { return go(SourcePhase::committed, decide_committed()); }
+  Actions committed_now() {
+    s_.phase = SourcePhase::committed;
+    auto out = decide_committed();
+    if (!owns()) out.insert(out.begin(), act(Kind::detach_network));
+    return out;
+  }
 
   Actions committed() {
     const bool news = e_.ownership && e_.ownership->uid == s_.known.uid && e_.ownership->epoch > s_.known.epoch;

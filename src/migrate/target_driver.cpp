@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include "migrate/driver_support.hpp"
+#include "migrate/stream_setup.hpp"
 
 namespace godwit::migrate {
 namespace {
 
 constexpr auto retry_pause = std::chrono::milliseconds{20};
 constexpr auto watch_patience = std::chrono::seconds{1};
-constexpr std::int64_t unlimited = 1'000'000'000'000;
 
 TargetOutcome::End end_of(TargetEnd end) {
   switch (end) {
@@ -96,8 +96,15 @@ struct TargetDriver::State {
       if (before != machine.phase)
         log.info("{} -> {}{}", name_of(before), name_of(machine.phase),
                  machine.reason.empty() ? "" : ": " + machine.reason);
-      for (const auto& action : actions)
-        if (auto result = perform(action, stop)) events.push_back(std::move(*result));
+      for (const auto& action : actions) {
+        auto result = perform(action, stop);
+        if (!result) continue;
+        // What is tried again takes its turn behind everything else that has happened meanwhile.
+        if (action.again)
+          inbox->push(std::move(*result));
+        else
+          events.push_back(std::move(*result));
+      }
     }
   }
 
@@ -133,36 +140,10 @@ struct TargetDriver::State {
   }
 
   std::optional<Event> prepare() {
-    TunnelSpec listen;
-    listen.mode = TunnelSpec::Mode::listen;
-    listen.unix_socket = spec.directory / "incoming.sock";
-    listen.address = spec.address;
-    listen.first_port = spec.first_port;
-    listen.last_port = spec.last_port;
-    listen.certificate = spec.credentials.certificate;
-    listen.key = spec.credentials.key;
-    listen.ca = spec.credentials.ca;
-    listen.peer_name = "system:node:" + spec.source;
-    listen.token = spec.migration_uid;
-    listen.control = spec.directory / "tunnel.sock";
-    listen.bytes_per_second = spec.bandwidth_limit;
-    auto ready = configure();
-    if (ready) ready = tunnel.start(spec.program, listen, spec.directory / "tunnel-target.log");
+    auto ready = configure_target(migration, spec);
+    if (ready) ready = tunnel.start(spec.program, listen_spec(spec), spec.directory / "tunnel-target.log");
     if (ready) return std::nullopt;  // goes on when the tunnel says "listening"
     return Event{.kind = Event::Kind::failed, .reason = ready.error().message};
-  }
-
-  Result<> configure() {
-    std::set<std::string> capabilities = {"events", "return-path", "late-block-activate", "validate-uuid"};
-    if (spec.channels > 1) capabilities.insert("multifd");
-    if (auto ok = migration.set_capabilities(capabilities, Deadline::after(quick)); !ok) return ok;
-    qemu::MigrationParameters parameters;
-    parameters.max_bandwidth = unlimited;
-    parameters.multifd_channels = spec.channels;
-    parameters.announce_rounds = 0;  // before `cont` QEMU would announce a guest that isn't here yet
-    if (auto ok = migration.set_parameters(parameters, Deadline::after(quick)); !ok) return ok;
-    return migration.incoming(fmt::format("unix:{}", (spec.directory / "incoming.sock").string()),
-                              Deadline::after(quick));
   }
 
   Event write_marker() {
