@@ -184,7 +184,10 @@ class Source {
     }
   }
 
-  Actions commit() { return go(SourcePhase::committing, {write(Transition::commit)}); }
+  Actions commit() {
+    if (s_.cancelled && !s_.sent && !s_.dead) return resume();  // too late for QEMU, not for us
+    return go(SourcePhase::committing, {write(Transition::commit)});
+  }
 
   Actions committing() {
     if (!is(Event::Kind::wrote)) return {};

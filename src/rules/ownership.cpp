@@ -28,7 +28,8 @@ std::string_view obstacle(const Ownership& o, const Change& c) {
   const bool marked = !c.migration_uid.empty() && o.migration_uid == c.migration_uid;
   const bool other_peer = !c.peer.empty() && c.peer != c.self;
   switch (c.transition) {
-    case Transition::claim: return c.self.empty() || !o.node_name.empty() ? "the guest has an owner" : "";
+    case Transition::claim:
+      return c.self.empty() || (!o.node_name.empty() && !owns) ? "the guest has another owner" : "";
     case Transition::release: return owns ? "" : "the node is not the owner";
     case Transition::begin_migration:
       if (!owns) return "the node is not the owner";

@@ -30,7 +30,7 @@ struct Ownership {
 [[nodiscard]] json::Value initial_status();
 
 enum class Transition : std::uint8_t {
-  claim,            ///< nobody → self, to start a QEMU; begins a new run (started_epoch)
+  claim,            ///< nobody, or self without a QEMU (late writes end) → self, to start one; a new run
   release,          ///< self → nobody, once the process is dead; ends an attempt
   begin_migration,  ///< the source marks the attempt
   abort_attempt,    ///< the source takes the mark away: the opposite write, after which no commit of it can apply

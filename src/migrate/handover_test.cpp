@@ -1,0 +1,47 @@
+// The one check before every `cont`.
+#include "migrate/handover.hpp"
+
+#include <gtest/gtest.h>
+
+namespace godwit::migrate {
+namespace {
+
+// Rule 7, over everything that the check looks at: only the owner, and never out of a hand-over.
+TEST(AuthorizeCont, OverItsDomain) {
+  int allowed = 0;
+  for (const auto reason : {ContReason::roll_back, ContReason::take_back, ContReason::target, ContReason::unpause})
+    for (const std::string owner : {"s", "t", ""})
+      for (const std::string mark : {"", "m1", "m2"})
+        for (const std::string run_state : {"inmigrate", "finish-migrate", "postmigrate", "paused", "running", ""})
+          for (const bool sent : {false, true})
+            for (const bool marker : {false, true})
+              for (const std::int64_t started : {1, 9})
+                for (const auto status :
+                     {MigrationStatus::none, MigrationStatus::active, MigrationStatus::pre_switchover,
+                      MigrationStatus::device, MigrationStatus::completed}) {
+                  const ContRequest r{reason,
+                                      "s",
+                                      reason == ContReason::unpause ? "" : "m1",
+                                      {"u", owner, 5, mark, started},
+                                      5,
+                                      sent,
+                                      marker,
+                                      run_state,
+                                      status};
+                  if (!authorize_cont(r)) continue;
+                  ++allowed;
+                  EXPECT_EQ(owner, "s");
+                  EXPECT_TRUE(run_state == "paused" || (run_state == "postmigrate" && reason != ContReason::unpause));
+                  EXPECT_NE(status, MigrationStatus::pre_switchover);
+                  EXPECT_NE(status, MigrationStatus::device);
+                  if (reason == ContReason::target) EXPECT_TRUE(marker && mark == "m1");
+                  if (reason == ContReason::roll_back) EXPECT_TRUE(!sent || mark != "m1");
+                  if (reason == ContReason::take_back) EXPECT_NE(mark, "m1");
+                  if (reason == ContReason::roll_back || reason == ContReason::take_back) EXPECT_LE(started, 5);
+                  if (reason == ContReason::unpause && !mark.empty()) EXPECT_EQ(status, MigrationStatus::active);
+                }
+  EXPECT_GT(allowed, 10);
+}
+
+}  // namespace
+}  // namespace godwit::migrate
