@@ -37,7 +37,7 @@ MigrationController::MigrationController(Context& context)
   context.informers.instances.on_change([this](const auto& before, const auto& after) {
     const auto key = kube::key_of(after ? *after : *before);
     const auto concerned = context_.informers.migrations.cache().list(
-        [&](const json::Value& vmim) { return !rules::is_final(vmim) && vmi_key(vmim) == key; });
+        [&](const json::Value& vmim) { return (!after || !rules::is_final(vmim)) && vmi_key(vmim) == key; });
     for (const auto& vmim : concerned) controller_.queue().add(kube::key_of(*vmim));
   });
   context.informers.pods.on_change([this](const auto& before, const auto& after) {

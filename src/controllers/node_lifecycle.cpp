@@ -43,8 +43,8 @@ Result<kube::Again> NodeLifecycle::reconcile(const kube::Key& key) {
     seen_.erase(key.name);
     return kube::Again{};
   }
-  const auto left = silence_left(key.name);
   const auto ready = rules::condition_status(*node, "Ready");
+  const auto left = silence_left(key.name, ready);
   if (left <= Duration::zero() && ready != "Unknown") {
     if (auto done = mark_unknown(*node); !done) return fail(done.error());
     return kube::Again{};  // the change brings it back, for the taints
@@ -55,16 +55,19 @@ Result<kube::Again> NodeLifecycle::reconcile(const kube::Key& key) {
   return kube::Again{left + std::chrono::milliseconds{10}};
 }
 
-/// How much longer the node may be silent.
-Duration NodeLifecycle::silence_left(const std::string& node) {
+/// How much longer the node may be silent. A renewal is a sign of life; so is its agent's word that it is ready again,
+/// which may arrive before the renewal does.
+Duration NodeLifecycle::silence_left(const std::string& node, const std::string& ready) {
   const auto lease = context_.informers.leases.cache().get({"kube-node-lease", node});
   const auto renewed = lease ? json::string_at(*lease, "/spec/renewTime") : std::string{};
   const auto allowed = std::chrono::seconds{
       lease ? json::int_at(*lease, "/spec/leaseDurationSeconds", usual_lease_seconds) : usual_lease_seconds};
   const auto now = context_.clock.now();
-  auto [entry, first] = seen_.try_emplace(node, Seen{renewed, now});
-  if (!first && entry->second.renewed != renewed) entry->second = {renewed, now};
-  return entry->second.at + allowed - now;
+  auto [entry, first] = seen_.try_emplace(node, Seen{renewed, ready, now});
+  auto& last = entry->second;
+  const bool sign = last.renewed != renewed || (ready == "True" && last.ready != "True");
+  last = {renewed, ready, first || sign ? now : last.at};
+  return last.at + allowed - now;
 }
 
 Result<> NodeLifecycle::mark_unknown(const json::Value& node) {

@@ -18,11 +18,12 @@ class NodeLifecycle {
 
  private:
   struct Seen {
-    std::string renewed;
+    std::string renewed;  ///< spec.renewTime
+    std::string ready;    ///< status of the condition
     Instant at;
   };
   [[nodiscard]] Result<kube::Again> reconcile(const kube::Key& key);
-  [[nodiscard]] Duration silence_left(const std::string& node);
+  [[nodiscard]] Duration silence_left(const std::string& node, const std::string& ready);
   [[nodiscard]] Result<> mark_unknown(const json::Value& node);
   [[nodiscard]] Result<> write_taints(const json::Value& node, std::string_view wanted);
   Context& context_;

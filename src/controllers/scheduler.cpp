@@ -36,7 +36,8 @@ Scheduler::Scheduler(Context& context)
     : context_{context},
       controller_{"scheduler", [this](const kube::Key& key, const std::stop_token&) { return reconcile(key); }, 1} {
   context.informers.pods.on_change([this](const auto& before, const auto& after) {
-    if (after && needs_node(*after)) controller_.queue().add(kube::key_of(*after));
+    const bool news = after && (!before || matters(*before, *after));  // not our own words about it
+    if (news && needs_node(*after)) controller_.queue().add(kube::key_of(*after));
     const bool frees = before && !json::string_at(*before, "/spec/nodeName").empty() && !rules::is_final(*before) &&
                        (!after || rules::is_final(*after));
     if (frees) retry_waiting();
