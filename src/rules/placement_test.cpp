@@ -1,0 +1,154 @@
+#include "rules/placement.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "json/yaml.hpp"
+#include "rules/launcher_pod.hpp"
+#include "rules/objects.hpp"
+
+namespace godwit::rules {
+namespace {
+
+json::Value yaml(const std::string& text) { return json::parse_yaml(text).value(); }
+
+json::Value node(const std::string& name, const std::string& memory = "4Gi") {
+  return yaml(
+      "{metadata: {name: " + name + ", labels: {kubernetes.io/hostname: " + name +
+      ", disk: ssd, kubernetes.io/arch: amd64, "
+      "kubevirt.io/schedulable: 'true', godwit.io/accelerator: tcg}}, status: {allocatable: {cpu: '4', memory: " +
+      memory + ", pods: '10'}, conditions: [{type: Ready, status: 'True'}]}}");
+}
+json::Value pod(const std::string& name, const std::string& memory, const std::string& on = "") {
+  auto made = yaml(
+      "{metadata: {namespace: ns, labels: {app: x}}, spec: {containers: [{name: c, resources: {requests: {cpu: 100m, "
+      "memory: " +
+      memory + "}}}]}}");
+  json::set(made, "/metadata/name", json::Value(name));
+  json::set(made, "/metadata/uid", json::Value(name));
+  if (!on.empty()) json::set(made, "/spec/nodeName", json::Value(on));
+  return made;
+}
+
+class PlacementTest : public testing::Test {
+ protected:
+  Placement place_now() {
+    ClusterView view;
+    for (const auto& each : nodes) view.nodes.push_back(&each);
+    for (const auto& each : pods) view.pods.push_back(&each);
+    view.assumed = assumed;
+    return place(wanted, view);
+  }
+  std::vector<json::Value> nodes{node("a"), node("b"), node("c")};
+  std::vector<json::Value> pods;
+  std::map<std::string, std::string> assumed;
+  json::Value wanted = pod("p", "1Gi");
+};
+
+TEST_F(PlacementTest, TakesTheEmptiestAndThenTheFirst) {
+  EXPECT_EQ(place_now().node, "a");
+  pods.push_back(pod("q", "2Gi", "a"));
+  EXPECT_EQ(place_now().node, "b");
+  pods.push_back(pod("r", "1Gi"));
+  assumed["r"] = "b";
+  EXPECT_EQ(place_now().node, "c");
+  json::set(pods[0], "/status/phase", "Succeeded");  // ended: takes no room
+  EXPECT_EQ(place_now().node, "a");
+}
+
+TEST_F(PlacementTest, SaysWhyAsTheSchedulerDoes) {
+  json::set(nodes[0], "/spec/unschedulable", true);
+  json::set(nodes[1], "/metadata/labels/disk", "hdd");
+  json::set(wanted, "/spec/nodeSelector/disk", "ssd");
+  pods.push_back(pod("q", "3584Mi", "c"));
+  const auto placement = place_now();
+  EXPECT_EQ(placement.node, "");
+  EXPECT_EQ(placement.message,
+            "0/3 nodes are available: 1 Insufficient memory, 1 node(s) didn't match Pod's node affinity/selector, "
+            "1 node(s) were unschedulable. a: node(s) were unschedulable; b: node(s) didn't match Pod's node "
+            "affinity/selector; c: Insufficient memory (1.0 GiB wanted, 512.0 MiB of 4.0 GiB free).");
+}
+
+TEST_F(PlacementTest, WithoutNodes) {
+  nodes.clear();
+  EXPECT_EQ(place_now().message, "no nodes available to schedule pods");
+}
+
+TEST_F(PlacementTest, KeepsOffWhatIsNotReadyOrTainted) {
+  json::set(nodes[0], "/status/conditions/0/status", "Unknown");
+  json::set(nodes[1], "/spec/taints", yaml("[{key: k, value: v, effect: NoSchedule}]"));
+  EXPECT_EQ(place_now().node, "c");
+  json::set(nodes[2], "/spec/taints", yaml("[{key: k2, effect: NoExecute}]"));
+  EXPECT_THAT(place_now().message, testing::HasSubstr("1 node(s) had untolerated taint {k: v}"));
+  json::set(wanted, "/spec/tolerations", yaml("[{key: k, operator: Equal, value: v, effect: NoSchedule}]"));
+  EXPECT_EQ(place_now().node, "b");
+  json::set(nodes[1], "/spec/taints/0/effect", "PreferNoSchedule");
+  json::set(wanted, "/spec/tolerations", json::Array{});
+  EXPECT_EQ(place_now().node, "b");
+}
+
+TEST_F(PlacementTest, NodeAffinity) {
+  const auto want = [&](const std::string& terms) {
+    json::set(wanted, "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",
+              yaml(terms));
+    return place_now().node;
+  };
+  json::set(nodes[2], "/metadata/labels/gen", "7");
+  EXPECT_EQ(want("[{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [b]}]}]"), "b");
+  EXPECT_EQ(want("[{matchExpressions: [{key: kubernetes.io/hostname, operator: NotIn, values: [a]}]}]"), "b");
+  EXPECT_EQ(want("[{matchExpressions: [{key: gen, operator: Exists}]}]"), "c");
+  EXPECT_EQ(want("[{matchExpressions: [{key: gen, operator: Gt, values: ['6']}]}]"), "c");
+  EXPECT_EQ(want("[{matchExpressions: [{key: gen, operator: Lt, values: ['7']}]}]"), "");
+  EXPECT_EQ(want("[{matchExpressions: [{key: no, operator: Exists}]}, {matchFields: [{key: metadata.name, operator: "
+                 "In, values: [b]}]}]"),
+            "b");
+  EXPECT_EQ(want("[{}]"), "");
+}
+
+TEST_F(PlacementTest, AMigrationsTargetKeepsOffTheSource) {
+  const auto vmi = yaml("{metadata: {name: v, namespace: ns, uid: vu}, spec: {domain: {memory: {guest: 1Gi}}}}");
+  const auto vmim = yaml(
+      "{metadata: {name: m, namespace: ns, uid: mu}, spec: {vmiName: v, addedNodeSelector: {disk: hdd, "
+      "kubernetes.io/arch: arm64}}}");
+  auto source = launcher_pod(vmi);
+  json::set(source, "/spec/nodeName", "a");
+  pods = {source};
+  wanted = target_pod(vmi, vmim, nodes[0]);
+  EXPECT_EQ(json::string_at(wanted, "/spec/nodeSelector/kubernetes.io~1arch"), "amd64");  // may only narrow
+  EXPECT_EQ(json::string_at(wanted, "/spec/nodeSelector/godwit.io~1accelerator"), "tcg");
+  EXPECT_EQ(place_now().node, "");
+  json::set(nodes[0], "/metadata/labels/disk", "hdd");
+  EXPECT_THAT(place_now().message, testing::HasSubstr("1 node(s) didn't match pod anti-affinity rules"));
+  json::set(nodes[2], "/metadata/labels/disk", "hdd");
+  EXPECT_EQ(place_now().node, "c");
+  json::set(nodes[2], "/metadata/labels/godwit.io~1accelerator", "kvm");
+  EXPECT_EQ(place_now().node, "");
+}
+
+TEST(LauncherPod, IsWhatTheContractSays) {
+  const auto vmi = yaml(
+      "{metadata: {name: v, namespace: ns, uid: vu, labels: {mine: x, kubevirt.io/migrationTargetNodeName: z}}, spec: "
+      "{domain: {cpu: {cores: 2, sockets: 2}, "
+      "memory: {guest: 1Gi}, machine: {type: pc-q35-10.0}}, nodeSelector: {a: b}, volumes: [{name: r, "
+      "persistentVolumeClaim: {claimName: c}}]}}");
+  const auto made = launcher_pod(vmi);
+  EXPECT_THAT(name_of_object(made), testing::MatchesRegex("virt-launcher-v-[a-z0-9]+"));
+  EXPECT_EQ(name_of_object(made), name_of_object(launcher_pod(vmi)));
+  EXPECT_EQ(label_of(made, "kubevirt.io"), "virt-launcher");
+  EXPECT_EQ(label_of(made, "kubevirt.io/created-by"), "vu");
+  EXPECT_EQ(label_of(made, "vm.kubevirt.io/name"), "v");
+  EXPECT_EQ(label_of(made, "mine"), "x");
+  EXPECT_EQ(label_of(made, "kubevirt.io/migrationTargetNodeName"), "");
+  EXPECT_EQ(annotation_of(made, "kubevirt.io/domain"), "v");
+  EXPECT_EQ(json::string_at(made, "/metadata/ownerReferences/0/uid"), "vu");
+  EXPECT_EQ(json::string_at(made, "/spec/containers/0/resources/requests/cpu"), "400m");
+  EXPECT_EQ(json::string_at(made, "/spec/containers/0/resources/requests/memory"),
+            std::to_string((1024 + 220 + 256) * 1024) + "Ki");
+  EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/machine-type.node.kubevirt.io~1pc-q35-10.0"), "true");
+  EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/a"), "b");
+  EXPECT_EQ(json::array_at(made, "/spec/tolerations").size(), 2U);
+  EXPECT_EQ(json::string_at(made, "/spec/volumes/0/persistentVolumeClaim/claimName"), "c");
+}
+
+}  // namespace
+}  // namespace godwit::rules
