@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "json/yaml.hpp"
-#include "base/base64.hpp"
 
 namespace godwit::kube {
 namespace {

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/files.hpp"
 #include "base/base64.hpp"
+#include "base/files.hpp"
 
 namespace godwit::kube {
 namespace {

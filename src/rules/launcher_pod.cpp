@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t mebibyte = 1 << 20;
 constexpr std::int64_t process_overhead = 220 * mebibyte;
-constexpr std::int64_t translation_cache = 256 * mebibyte;
+constexpr std::int64_t translation_cache = 128 * mebibyte;  // as the node agent sets tb-size
 constexpr std::int64_t milli_cpu_per_vcpu = 100;  // a tenth of a core each: KubeVirt's cpuAllocationRatio of 10
 constexpr std::string_view suffix_letters = "bcdfghjklmnpqrstvwxz2456789";
 

@@ -143,7 +143,7 @@ TEST(LauncherPod, IsWhatTheContractSays) {
   EXPECT_EQ(json::string_at(made, "/metadata/ownerReferences/0/uid"), "vu");
   EXPECT_EQ(json::string_at(made, "/spec/containers/0/resources/requests/cpu"), "400m");
   EXPECT_EQ(json::string_at(made, "/spec/containers/0/resources/requests/memory"),
-            std::to_string((1024 + 220 + 256) * 1024) + "Ki");
+            std::to_string((1024 + 220 + 128) * 1024) + "Ki");
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/machine-type.node.kubevirt.io~1pc-q35-10.0"), "true");
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/a"), "b");
   EXPECT_EQ(json::array_at(made, "/spec/tolerations").size(), 2U);
