@@ -50,15 +50,16 @@ std::string os_image() {
 }
 
 HostFacts gather_facts(const AgentConfig& config, const qemu::HostProbe& probe, std::uint16_t stream_port) {
-  struct sysinfo memory {};
+  struct sysinfo memory{};
   ::sysinfo(&memory);
   utsname kernel{};
   ::uname(&kernel);
   HostFacts facts{.name = config.name,
                   .address = config.address,
                   .cpus = config.cpus > 0 ? config.cpus : ::sysconf(_SC_NPROCESSORS_ONLN),
-                  .memory_bytes = config.memory_bytes > 0 ? config.memory_bytes
-                                                          : static_cast<std::int64_t>(memory.totalram) * memory.mem_unit,
+                  .memory_bytes = config.memory_bytes > 0
+                                      ? config.memory_bytes
+                                      : static_cast<std::int64_t>(memory.totalram) * memory.mem_unit,
                   .accelerator = qemu::name_of(probe.accelerator),
                   .machine_types = probe.machine_types,
                   .cpu_models = probe.cpu_models,
@@ -96,10 +97,9 @@ class OverlayPeers {
  public:
   OverlayPeers(const kube::Client& client, hostnet::Overlay& overlay, std::string self, std::string gateway)
       : overlay_{overlay}, self_{std::move(self)}, gateway_{std::move(gateway)} {
-    informer_ = std::make_unique<kube::Informer>(client, nodes, kube::ListOptions{},
-                                                 [this](const kube::ObjectPtr&, const kube::ObjectPtr&) {
-                                                   changed_.add({.ns = {}, .name = "peers"});
-                                                 });
+    informer_ = std::make_unique<kube::Informer>(
+        client, nodes, kube::ListOptions{},
+        [this](const kube::ObjectPtr&, const kube::ObjectPtr&) { changed_.add({.ns = {}, .name = "peers"}); });
     thread_ = std::jthread{[this](const std::stop_token& stop) {
       while (const auto key = changed_.get(stop)) {
         update();
@@ -134,7 +134,8 @@ class OverlayPeers {
 
 Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
   const Log log{"node"};
-  if (::geteuid() != 0) return fail(Code::forbidden, "must run as root: it makes taps, bridges and QEMU processes of another user");
+  if (::geteuid() != 0)
+    return fail(Code::forbidden, "must run as root: it makes taps, bridges and QEMU processes of another user");
   if (auto made = make_directory(config.data, 0755); !made) return made;
   const auto kubeconfig = kube::read_kubeconfig(config.kubeconfig);
   if (!kubeconfig) return fail(kubeconfig.error());
@@ -150,21 +151,32 @@ Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
 
   const auto network = read_network(client, stop);
   if (!network) return fail(network.error());
-  auto overlay = hostnet::Overlay::set_up({.address = config.address, .pod_cidr = network->cidr, .gateway = network->gateway, .vni = network->vni, .mtu = network->mtu});
+  auto overlay = hostnet::Overlay::set_up({.address = config.address,
+                                           .pod_cidr = network->cidr,
+                                           .gateway = network->gateway,
+                                           .vni = network->vni,
+                                           .mtu = network->mtu});
   if (!overlay) return fail(overlay.error());
 
   kube::EventRecorder events{client, "godwit-node", config.name};
-  Guests guests{client, events, {.config = config, .network = *network, .accelerator = probe->accelerator, .credentials = *credentials, .program = "/proc/self/exe"}};
-  auto streams = StreamServer::start(
-      {.address = config.address,
-       .port = config.stream_port,
-       .tls = {kubeconfig->client_certificate_pem, kubeconfig->client_key_pem, kubeconfig->ca_pem}},
-      [&guests](const kube::Key& vmi) { return guests.console_of(vmi); });
+  Guests guests{client,
+                events,
+                {.config = config,
+                 .network = *network,
+                 .accelerator = probe->accelerator,
+                 .credentials = *credentials,
+                 .program = "/proc/self/exe"}};
+  auto streams =
+      StreamServer::start({.address = config.address,
+                           .port = config.stream_port,
+                           .tls = {kubeconfig->client_certificate_pem, kubeconfig->client_key_pem, kubeconfig->ca_pem}},
+                          [&guests](const kube::Key& vmi) { return guests.console_of(vmi); });
   if (!streams) return fail(streams.error());
 
   auto registration = Registration::start(client, gather_facts(config, *probe, (*streams)->port()), stop);
   if (!registration) return fail(registration.error());
-  const kube::LeaseRenewal lease{client, {.name = config.name, .owner_uid = json::string_at((*registration)->node(), "/metadata/uid")}};
+  const kube::LeaseRenewal lease{
+      client, {.name = config.name, .owner_uid = json::string_at((*registration)->node(), "/metadata/uid")}};
   const OverlayPeers peers{client, **overlay, config.address, network->gateway_underlay};
   const VolumeProvisioner provisioner{client, events, config.name};
   guests.start();

@@ -29,16 +29,16 @@ struct Guest {
   bool stopping = false;
   std::optional<Instant> insist_at = {};  ///< when a guest that was asked to shut down is ended anyway
   std::shared_ptr<ProgressReporter> progress;
-  kube::Key migration;                    ///< of the attempt under way, as source
+  kube::Key migration;  ///< of the attempt under way, as source
 
   std::mutex mutex;
   std::unique_ptr<migrate::SourceDriver> source;
   std::unique_ptr<migrate::TargetDriver> target;
   std::optional<migrate::SourceOutcome> source_end;  ///< the driver is done; not yet acted upon
   std::optional<migrate::TargetOutcome> target_end;
-  int listen_port = 0;                               ///< incoming: where the tunnel listens
+  int listen_port = 0;  ///< incoming: where the tunnel listens
   bool ended = false;
-  bool guest_shut_down = false;                      ///< the guest switched itself off
+  bool guest_shut_down = false;  ///< the guest switched itself off
   std::string last_words;
 };
 
@@ -61,7 +61,8 @@ class GuestQemu final : public migrate::QemuPort {
   Result<json::Value> execute(const std::string& command, const json::Value& arguments, Deadline deadline) override {
     return machine_->execute(command, arguments, deadline);
   }
-  Result<json::Value> execute_oob(const std::string& command, const json::Value& arguments, Deadline deadline) override {
+  Result<json::Value> execute_oob(const std::string& command, const json::Value& arguments,
+                                  Deadline deadline) override {
     return machine_->execute_oob(command, arguments, deadline);
   }
   bool alive() override { return machine_->alive(); }

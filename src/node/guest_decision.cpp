@@ -76,8 +76,8 @@ std::optional<Action> decide_for_pod(const GuestView& view, const rules::Ownersh
     if (migration_is_over(*view.vmi, migration_uid) || ownership.node_name == view.self) return std::nullopt;
     return action::StartIncoming{pod};
   }
-  if (ownership.node_name.empty()) return action::ClaimAndStart{pod};
-  if (ownership.node_name == view.self) return action::Start{pod};
+  // Also when it is ours already: an agent that ended between claim and start claims anew, which raises the epoch.
+  if (ownership.node_name.empty() || ownership.node_name == view.self) return action::ClaimAndStart{pod};
   return std::nullopt;
 }
 

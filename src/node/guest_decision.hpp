@@ -20,11 +20,11 @@ enum class Role : unsigned char {
 struct InstanceView {
   Role role = Role::owner;
   std::string pod_uid;
-  std::string migration_uid;       ///< of an incoming one
+  std::string migration_uid = {};       ///< of an incoming one
   bool ended = false;              ///< the process is dead
   bool driver_active = false;      ///< a migration driver is at work: it has the say over this QEMU
   bool stopping = false;           ///< a shutdown was begun
-  std::string last_migration_uid;  ///< the attempt that last ended here as source: never run twice
+  std::string last_migration_uid = {};  ///< the attempt that last ended here as source: never run twice
 };
 
 struct GuestView {
@@ -38,10 +38,7 @@ namespace action {
 struct None {};
 struct ClaimAndStart {
   json::Value pod;
-};  ///< win owner "" → self, then start QEMU
-struct Start {
-  json::Value pod;
-};  ///< already the owner, QEMU was never started
+};  ///< win owner "" → self (or self anew: nothing runs here), then start QEMU
 struct StartIncoming {
   json::Value pod;
 };
@@ -59,17 +56,17 @@ struct Shutdown {
 };  ///< ask the guest, later insist
 struct Discard {
   std::string reason;
-};                    ///< kill a QEMU that must not run, take its traces away
+};  ///< kill a QEMU that must not run, take its traces away
 struct ReportEnd {};  ///< the owner's QEMU ended: phase, release, pod
 struct RemovePod {
   json::Value pod;
-};                        ///< terminating, nothing runs for it
+};  ///< terminating, nothing runs for it
 struct ReleaseOrphan {};  ///< owner by the API, but nothing runs here and no pod asks for it
 }  // namespace action
 
-using Action = std::variant<action::None, action::ClaimAndStart, action::Start, action::StartIncoming,
-                            action::StartSource, action::CancelSource, action::AbandonIncoming, action::Shutdown,
-                            action::Discard, action::ReportEnd, action::RemovePod, action::ReleaseOrphan>;
+using Action = std::variant<action::None, action::ClaimAndStart, action::StartIncoming, action::StartSource,
+                            action::CancelSource, action::AbandonIncoming, action::Shutdown, action::Discard,
+                            action::ReportEnd, action::RemovePod, action::ReleaseOrphan>;
 
 [[nodiscard]] Action decide(const GuestView& view);
 

@@ -41,8 +41,8 @@ TEST(GuestDecision, ClaimsAGuestThatNobodyOwns) {
 
 TEST(GuestDecision, NeverStartsAGuestOfAnotherOwner) { EXPECT_TRUE(is<action::None>(decide(view(vmi("b"), {pod()})))); }
 
-TEST(GuestDecision, StartsWhatItOwnsAndNeverStarted) {
-  EXPECT_TRUE(is<action::Start>(decide(view(vmi("a"), {pod()}))));
+TEST(GuestDecision, ClaimsAnewWhatItOwnsAndNeverStarted) {
+  EXPECT_TRUE(is<action::ClaimAndStart>(decide(view(vmi("a"), {pod()}))));
 }
 
 TEST(GuestDecision, WaitsForTheControllersFirstWord) {

@@ -18,7 +18,8 @@ Result<kube::Again> Guests::shut_down(const json::Value& vmi, Guest& guest, cons
   const Instant now = std::chrono::steady_clock::now();
   if (!guest.stopping) {
     guest.stopping = true;
-    const auto grace = std::chrono::seconds{json::int_at(vmi, "/spec/terminationGracePeriodSeconds", default_grace_seconds)};
+    const auto grace =
+        std::chrono::seconds{json::int_at(vmi, "/spec/terminationGracePeriodSeconds", default_grace_seconds)};
     guest.insist_at = now + grace;
     events_.record(vmi, kube::EventType::normal, "ShuttingDown", "Signaled Graceful Shutdown");
     log_.info("{}: {}", guest.record.vmi.text(), reason);
@@ -31,13 +32,15 @@ Result<kube::Again> Guests::shut_down(const json::Value& vmi, Guest& guest, cons
   return kube::Again{};
 }
 
-Result<> Guests::finish_pod(const kube::Key& pod, const std::string& pod_uid, bool succeeded, const std::string& reason) {
+Result<> Guests::finish_pod(const kube::Key& pod, const std::string& pod_uid, bool succeeded,
+                            const std::string& reason) {
   auto current = client_.get(pods, pod);
   if (!current && current.error().code == Code::not_found) return {};
   if (!current) return fail(current.error());
   if (json::string_at(*current, "/metadata/uid") != pod_uid) return {};
   if (!pod_is_terminal(*current)) {
-    const json::Value status = pod_ended(succeeded, succeeded ? 0 : 1, succeeded ? "Completed" : "Error", reason, std::chrono::system_clock::now());
+    const json::Value status = pod_ended(succeeded, succeeded ? 0 : 1, succeeded ? "Completed" : "Error", reason,
+                                         std::chrono::system_clock::now());
     auto written = client_.patch(pods, pod, kube::PatchType::merge, status, "status");
     if (!written && written.error().code != Code::not_found) return fail(written.error());
   }
@@ -62,9 +65,11 @@ Result<> Guests::release(const json::Value& vmi, bool succeeded, const std::stri
       rules::patch_operation("add", "/status/reason", *json::find(ended, "/status/reason")),
       rules::patch_operation("add", "/status/conditions", *json::find(ended, "/status/conditions")),
   };
-  const auto patch = rules::guarded_patch(*ownership, {.transition = rules::Transition::release, .self = options_.config.name}, extra);
+  const auto patch =
+      rules::guarded_patch(*ownership, {.transition = rules::Transition::release, .self = options_.config.name}, extra);
   if (!patch) return fail(patch.error());
-  auto written = client_.guarded_patch(virtual_machine_instances, kube::key_of(vmi), *patch, Deadline::after(command_patience));
+  auto written =
+      client_.guarded_patch(virtual_machine_instances, kube::key_of(vmi), *patch, Deadline::after(command_patience));
   if (!written && written.error().error.code != Code::not_found) return fail(written.error().error);
   return {};
 }
@@ -94,7 +99,8 @@ void Guests::discard(const GuestPtr& guest, bool succeeded, const std::string& r
   }
   guest->dhcp.clear();
   for (const auto& port : guest->ports) {
-    if (auto removed = port->remove(); !removed) log_.warning("{}: {}", guest->record.vmi.text(), removed.error().message);
+    if (auto removed = port->remove(); !removed)
+      log_.warning("{}: {}", guest->record.vmi.text(), removed.error().message);
   }
   if (auto finished = finish_pod(guest->record.pod, guest->record.pod_uid, succeeded, reason); !finished) {
     log_.warning("pod {}: {}", guest->record.pod.text(), finished.error().message);

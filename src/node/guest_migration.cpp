@@ -28,7 +28,8 @@ Result<> make_migration_directory(const std::filesystem::path& path) {
 
 /// The VMIM of that uid.
 Result<kube::Key> find_migration(const kube::Client& client, const kube::Key& vmi, const std::string& uid) {
-  const auto list = client.list(virtual_machine_instance_migrations, vmi.ns, {.label_selector = "kubevirt.io/vmi-name=" + vmi.name, .field_selector = {}});
+  const auto list = client.list(virtual_machine_instance_migrations, vmi.ns,
+                                {.label_selector = "kubevirt.io/vmi-name=" + vmi.name, .field_selector = {}});
   if (!list) return fail(list.error());
   for (const json::Value& migration : list->items) {
     if (json::string_at(migration, "/metadata/uid") == uid) return kube::key_of(migration);
@@ -80,15 +81,16 @@ void Guests::start_target_driver(const json::Value& vmi, const GuestPtr& guest, 
                              .network = std::make_shared<GuestNetwork>(guest),
                              .marker = std::make_shared<StartedMarker>(paths_.record_directory(record.pod_uid)),
                              .started_extra = [] { return migration_completed(std::chrono::system_clock::now()); },
-                             .on_listening = [this, weak = std::weak_ptr{guest}](int port) {
-                               const auto listening = weak.lock();
-                               if (!listening) return;
-                               {
-                                 const std::lock_guard lock{listening->mutex};
-                                 listening->listen_port = port;
-                               }
-                               wake(listening->record.vmi);
-                             }};
+                             .on_listening =
+                                 [this, weak = std::weak_ptr{guest}](int port) {
+                                   const auto listening = weak.lock();
+                                   if (!listening) return;
+                                   {
+                                     const std::lock_guard lock{listening->mutex};
+                                     listening->listen_port = port;
+                                   }
+                                   wake(listening->record.vmi);
+                                 }};
   const std::lock_guard lock{guest->mutex};
   guest->target = std::make_unique<migrate::TargetDriver>(
       std::move(spec), std::move(ports), [this, weak = std::weak_ptr{guest}](const migrate::TargetOutcome& outcome) {
@@ -109,14 +111,16 @@ Result<> Guests::publish_address(const json::Value& vmi, const GuestPtr& guest) 
     const std::lock_guard lock{guest->mutex};
     port = guest->listen_port;
   }
-  const bool wanted = port != 0 && json::string_at(vmi, "/status/migrationState/migrationUid") == guest->record.migration_uid &&
+  const bool wanted = port != 0 &&
+                      json::string_at(vmi, "/status/migrationState/migrationUid") == guest->record.migration_uid &&
                       json::string_at(vmi, "/status/migrationState/targetNodeAddress").empty() &&
                       !json::bool_at(vmi, "/status/migrationState/completed");
   if (!wanted) return {};
   const json::Value patch = json::Array{
       rules::patch_operation("test", "/status/migrationState/migrationUid", json::Value(guest->record.migration_uid)),
       rules::patch_operation("add", "/status/migrationState/targetNodeAddress", json::Value(options_.config.address)),
-      rules::patch_operation("add", "/status/migrationState/targetDirectMigrationNodePorts", json::Object{{std::to_string(port), 49152}}),
+      rules::patch_operation("add", "/status/migrationState/targetDirectMigrationNodePorts",
+                             json::Object{{std::to_string(port), 49152}}),
   };
   auto written = client_.patch(virtual_machine_instances, guest->record.vmi, kube::PatchType::json, patch);
   if (!written) return fail(written.error());
@@ -125,14 +129,16 @@ Result<> Guests::publish_address(const json::Value& vmi, const GuestPtr& guest) 
   return {};
 }
 
-Result<> Guests::start_source(const json::Value& vmi, const std::string& migration_uid, const GuestPtr& guest, bool adopted) {
+Result<> Guests::start_source(const json::Value& vmi, const std::string& migration_uid, const GuestPtr& guest,
+                              bool adopted) {
   guest->record.migration_uid = migration_uid;
   guest->record.peer = json::string_at(vmi, "/status/migrationState/targetNode");
   if (auto saved = save(paths_, guest->record); !saved) return saved;
   start_source_driver(vmi, guest, adopted);
   const json::Value patch = json::Array{
       rules::patch_operation("test", "/status/migrationState/migrationUid", json::Value(migration_uid)),
-      rules::patch_operation("add", "/status/migrationState/startTimestamp", json::Value(format_time(std::chrono::system_clock::now()))),
+      rules::patch_operation("add", "/status/migrationState/startTimestamp",
+                             json::Value(format_time(std::chrono::system_clock::now()))),
       rules::patch_operation("add", "/status/migrationState/mode", "PreCopy"),
   };
   auto written = client_.patch(virtual_machine_instances, guest->record.vmi, kube::PatchType::json, patch);
@@ -143,18 +149,19 @@ Result<> Guests::start_source(const json::Value& vmi, const std::string& migrati
 
 void Guests::start_source_driver(const json::Value& vmi, const GuestPtr& guest, bool adopted) {
   const InstanceRecord& record = guest->record;
-  migrate::SourceSpec spec{.migration_uid = record.migration_uid,
-                           .self = options_.config.name,
-                           .target = record.peer,
-                           .target_address = json::string_at(vmi, "/status/migrationState/targetNodeAddress"),
-                           .target_port = published_port(vmi),
-                           .credentials = options_.credentials,
-                           .directory = paths_.migration(record.migration_uid),
-                           .program = options_.program,
-                           .memory_bytes = rules::guest_memory_bytes(vmi),
-                           .completion_timeout_per_gib = static_cast<int>(configured(vmi, "completionTimeoutPerGiB", 150)),
-                           .progress_timeout = static_cast<int>(configured(vmi, "progressTimeout", 150)),
-                           .adopt = adopted};
+  migrate::SourceSpec spec{
+      .migration_uid = record.migration_uid,
+      .self = options_.config.name,
+      .target = record.peer,
+      .target_address = json::string_at(vmi, "/status/migrationState/targetNodeAddress"),
+      .target_port = published_port(vmi),
+      .credentials = options_.credentials,
+      .directory = paths_.migration(record.migration_uid),
+      .program = options_.program,
+      .memory_bytes = rules::guest_memory_bytes(vmi),
+      .completion_timeout_per_gib = static_cast<int>(configured(vmi, "completionTimeoutPerGiB", 150)),
+      .progress_timeout = static_cast<int>(configured(vmi, "progressTimeout", 150)),
+      .adopt = adopted};
   if (auto made = make_migration_directory(spec.directory); !made) log_.error("{}", made.error().message);
   if (const auto migration = find_migration(client_, record.vmi, record.migration_uid)) {
     guest->migration = *migration;

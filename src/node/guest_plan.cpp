@@ -25,13 +25,15 @@ Result<> plan_disks(const json::Value& vmi, const VolumePaths& volumes, GuestPla
     const std::string name = json::string_at(disk, "/name");
     const auto path = volumes.find(name);
     if (path == volumes.end()) {
-      return fail(Code::invalid, fmt::format("spec.domain.devices.disks[{}].name: no volume is called '{}'", index, name));
+      return fail(Code::invalid,
+                  fmt::format("spec.domain.devices.disks[{}].name: no volume is called '{}'", index, name));
     }
-    plan.machine.disks.push_back({.id = name,
-                                  .path = path->second,
-                                  .read_only = json::bool_at(disk, "/disk/readonly"),
-                                  .serial = json::string_at(disk, "/serial"),
-                                  .boot_index = static_cast<int>(json::int_at(disk, "/bootOrder", index == 0 ? 1 : 0))});
+    plan.machine.disks.push_back(
+        {.id = name,
+         .path = path->second,
+         .read_only = json::bool_at(disk, "/disk/readonly"),
+         .serial = json::string_at(disk, "/serial"),
+         .boot_index = static_cast<int>(json::int_at(disk, "/bootOrder", index == 0 ? 1 : 0))});
     ++index;
   }
   return {};
@@ -43,7 +45,8 @@ Result<> plan_ports(const json::Value& vmi, const PodNetwork& network, GuestPlan
   for (const json::Value& interface : json::array_at(vmi, "/spec/domain/devices/interfaces")) {
     hostnet::PortSpec port;
     port.tap = tap_name(uid, index);
-    port.binding = json::find(interface, "/bridge") != nullptr ? hostnet::Binding::bridge : hostnet::Binding::masquerade;
+    port.binding =
+        json::find(interface, "/bridge") != nullptr ? hostnet::Binding::bridge : hostnet::Binding::masquerade;
     port.mac = json::string_at(interface, "/macAddress", json::string_at(vmi, "/metadata/annotations/godwit.io~1mac"));
     port.pod_ip = json::string_at(vmi, "/metadata/annotations/godwit.io~1pod-network-ip");
     port.prefix_length = network.prefix_length;
@@ -68,7 +71,8 @@ Result<PodNetwork> pod_network_of(const json::Value& config_map) {
                      .gateway = json::string_at(config_map, "/data/gateway"),
                      .gateway_underlay = json::string_at(config_map, "/data/gatewayUnderlay")};
   const std::size_t slash = network.cidr.find('/');
-  const auto prefix = slash == std::string::npos ? std::nullopt : parse_number<int>(std::string_view{network.cidr}.substr(slash + 1));
+  const auto prefix =
+      slash == std::string::npos ? std::nullopt : parse_number<int>(std::string_view{network.cidr}.substr(slash + 1));
   const auto mtu = parse_number<int>(json::string_at(config_map, "/data/mtu"));
   const auto vni = parse_number<int>(json::string_at(config_map, "/data/vni"));
   if (!prefix || !mtu || !vni || network.gateway.empty()) {

@@ -28,13 +28,13 @@ struct PodNetwork {
 using VolumePaths = std::map<std::string, std::filesystem::path>;
 
 struct GuestPlan {
-  qemu::MachineSpec machine;               ///< without the taps' descriptors
-  std::vector<hostnet::PortSpec> ports;    ///< one for each NIC, in order
+  qemu::MachineSpec machine;             ///< without the taps' descriptors
+  std::vector<hostnet::PortSpec> ports;  ///< one for each NIC, in order
   std::vector<std::string> interface_names;
 };
 
 /// Both sides of a migration make the same plan out of the same VMI.
-[[nodiscard]] Result<GuestPlan> plan_guest(const json::Value& vmi, const VolumePaths& volumes, const PodNetwork& network,
-                                           qemu::Accelerator accelerator);
+[[nodiscard]] Result<GuestPlan> plan_guest(const json::Value& vmi, const VolumePaths& volumes,
+                                           const PodNetwork& network, qemu::Accelerator accelerator);
 
 }  // namespace godwit::node

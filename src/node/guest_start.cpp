@@ -18,15 +18,29 @@ constexpr std::chrono::seconds command_patience{10};
 
 }  // namespace
 
-Result<> Guests::claim(const json::Value& vmi) {
+/// The VMI as it is once this node owns it.
+Result<json::Value> Guests::claim(const json::Value& vmi) {
   const auto ownership = rules::read_ownership(vmi);
   if (!ownership) return fail(ownership.error());
   const json::Array extra{rules::patch_operation("add", "/status/phase", "Scheduled")};
-  const auto patch = rules::guarded_patch(*ownership, {.transition = rules::Transition::claim, .self = options_.config.name}, extra);
+  const auto patch =
+      rules::guarded_patch(*ownership, {.transition = rules::Transition::claim, .self = options_.config.name}, extra);
   if (!patch) return fail(patch.error());
-  auto written = client_.guarded_patch(virtual_machine_instances, kube::key_of(vmi), *patch, Deadline::after(command_patience));
-  if (!written) return fail(written.error().error);  // unknown or refused alike: the next look decides on a fresh read
-  return {};
+  auto written =
+      client_.guarded_patch(virtual_machine_instances, kube::key_of(vmi), *patch, Deadline::after(command_patience));
+  // Refused and unknown alike: the next look decides on a fresh read.
+  if (!written) return fail(written.error().error);
+  return std::move(*written);
+}
+
+Result<> Guests::claim_and_start(const json::Value& vmi, const json::Value& pod) {
+  if (const auto volumes = find_volumes(client_, vmi); !volumes) {
+    events_.record(vmi, kube::EventType::warning, "FailedMount", volumes.error().message);
+    return fail(volumes.error());
+  }
+  const auto owned = claim(vmi);
+  if (!owned) return fail(owned.error());
+  return start_owner(*owned, pod);
 }
 
 qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {
@@ -83,7 +97,8 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
     plan->machine.nics[i].tap_fds = {taps.back().get()};
   }
   plan->machine.incoming = role == Role::incoming;
-  auto machine = qemu::Machine::start(plan->machine, {.directory = paths_.machine(guest->record.pod_uid)}, handlers_of(guest));
+  auto machine =
+      qemu::Machine::start(plan->machine, {.directory = paths_.machine(guest->record.pod_uid)}, handlers_of(guest));
   if (!machine) {
     for (const auto& port : guest->ports) (void)port->remove();
     forget(paths_, guest->record);
@@ -123,9 +138,7 @@ Result<> Guests::first_cont(Guest& guest, const json::Value& vmi) {
 Result<> Guests::start_owner(const json::Value& vmi, const json::Value& pod) {
   auto guest = launch(vmi, pod, Role::owner);
   if (!guest) {
-    const Code code = guest.error().code;
     events_.record(vmi, kube::EventType::warning, "SyncFailed", guest.error().message);
-    if (code == Code::unavailable || code == Code::not_found) return fail(guest.error());  // may come yet
     (void)finish_pod(kube::key_of(pod), json::string_at(pod, "/metadata/uid"), false, guest.error().message);
     return release(vmi, false, guest.error().message);
   }
@@ -142,14 +155,16 @@ Result<> Guests::start_owner(const json::Value& vmi, const json::Value& pod) {
 Result<> Guests::report_running(const json::Value& vmi, Guest& guest) {
   const WallTime now = std::chrono::system_clock::now();
   const std::string address = guest.record.ports.empty() ? std::string{} : guest.record.ports.front().pod_ip;
-  auto pod = client_.patch(pods, guest.record.pod, kube::PatchType::merge, pod_ready(options_.config.address, address, now), "status");
+  auto pod = client_.patch(pods, guest.record.pod, kube::PatchType::merge,
+                           pod_ready(options_.config.address, address, now), "status");
   if (!pod && pod.error().code != Code::not_found) return fail(pod.error());
-  auto written = kube::modify(client_, virtual_machine_instances, kube::key_of(vmi), [&](json::Value& object) -> Result<> {
-    if (json::string_at(object, "/status/nodeName") == options_.config.name) {
-      set_running(object, {guest.record, guest.interface_names, guest.machine_type, options_.config.name}, now);
-    }
-    return {};
-  });
+  auto written =
+      kube::modify(client_, virtual_machine_instances, kube::key_of(vmi), [&](json::Value& object) -> Result<> {
+        if (json::string_at(object, "/status/nodeName") == options_.config.name) {
+          set_running(object, {guest.record, guest.interface_names, guest.machine_type, options_.config.name}, now);
+        }
+        return {};
+      });
   if (!written && written.error().code != Code::not_found) return fail(written.error());
   return {};
 }
@@ -162,7 +177,8 @@ void Guests::adopt(InstanceRecord record) {
     if (port) guest->ports.push_back(std::make_unique<hostnet::VmPort>(std::move(*port)));
     guest->interface_names.push_back("default");
   }
-  auto machine = qemu::Machine::adopt(paths_.machine(guest->record.pod_uid), handlers_of(guest), Deadline::after(command_patience));
+  auto machine = qemu::Machine::adopt(paths_.machine(guest->record.pod_uid), handlers_of(guest),
+                                      Deadline::after(command_patience));
   if (machine) {
     guest->machine = std::move(*machine);
     if (guest->record.role == Role::owner) serve_dhcp(*guest);

@@ -18,9 +18,8 @@ struct Overloaded : Visitors... {
 /// What must not be done on the word of a cache that may be behind.
 bool needs_certainty(const Action& wanted) {
   return std::holds_alternative<action::Discard>(wanted) || std::holds_alternative<action::ReleaseOrphan>(wanted) ||
-         std::holds_alternative<action::Start>(wanted) || std::holds_alternative<action::ReportEnd>(wanted) ||
-         std::holds_alternative<action::ClaimAndStart>(wanted) || std::holds_alternative<action::StartIncoming>(wanted) ||
-         std::holds_alternative<action::StartSource>(wanted);
+         std::holds_alternative<action::ReportEnd>(wanted) || std::holds_alternative<action::ClaimAndStart>(wanted) ||
+         std::holds_alternative<action::StartIncoming>(wanted) || std::holds_alternative<action::StartSource>(wanted);
 }
 
 }  // namespace
@@ -135,10 +134,10 @@ Result<kube::Again> Guests::reconcile(const kube::Key& key, const std::stop_toke
   if (guest && view.vmi && guest->record.role == Role::incoming) {
     if (auto published = publish_address(*view.vmi, guest); !published) return fail(published.error());
   }
-  return perform(key, wanted, view, guest);
+  return perform(wanted, view, guest);
 }
 
-Result<kube::Again> Guests::perform(const kube::Key& key, const Action& wanted, const GuestView& view, const GuestPtr& guest) {
+Result<kube::Again> Guests::perform(const Action& wanted, const GuestView& view, const GuestPtr& guest) {
   const auto plainly = [](Result<> done) -> Result<kube::Again> {
     if (!done) return fail(done.error());
     return kube::Again{};
@@ -149,12 +148,7 @@ Result<kube::Again> Guests::perform(const kube::Key& key, const Action& wanted, 
             if (guest && guest->stopping) return shut_down(*view.vmi, *guest, {});
             return kube::Again{};
           },
-          [&](const action::ClaimAndStart& a) -> Result<kube::Again> {
-            if (auto won = claim(*view.vmi); !won) return fail(won.error());
-            wake(key);  // the decision is made anew on what the API then says
-            return kube::Again{};
-          },
-          [&](const action::Start& a) { return plainly(start_owner(*view.vmi, a.pod)); },
+          [&](const action::ClaimAndStart& a) { return plainly(claim_and_start(*view.vmi, a.pod)); },
           [&](const action::StartIncoming& a) { return plainly(start_incoming(*view.vmi, a.pod)); },
           [&](const action::StartSource& a) { return plainly(start_source(*view.vmi, a.migration_uid, guest, false)); },
           [&](const action::CancelSource& a) -> Result<kube::Again> {

@@ -48,14 +48,15 @@ class Guests {
   [[nodiscard]] Result<kube::Again> reconcile(const kube::Key& key, const std::stop_token& stop);
   [[nodiscard]] GuestView view_of(const kube::Key& key, std::optional<json::Value> vmi, const GuestPtr& guest) const;
   [[nodiscard]] Result<std::optional<json::Value>> read_vmi(const kube::Key& key) const;
-  [[nodiscard]] Result<kube::Again> perform(const kube::Key& key, const Action& action, const GuestView& view, const GuestPtr& guest);
+  [[nodiscard]] Result<kube::Again> perform(const Action& wanted, const GuestView& view, const GuestPtr& guest);
   [[nodiscard]] GuestPtr find(const kube::Key& key) const;
   void keep(const GuestPtr& guest);
   void wake(const kube::Key& key) { controller_.queue().add(key); }
 
   // guest_start.cpp
   void adopt(InstanceRecord record);
-  [[nodiscard]] Result<> claim(const json::Value& vmi);
+  [[nodiscard]] Result<> claim_and_start(const json::Value& vmi, const json::Value& pod);
+  [[nodiscard]] Result<json::Value> claim(const json::Value& vmi);
   [[nodiscard]] Result<> start_owner(const json::Value& vmi, const json::Value& pod);
   [[nodiscard]] Result<GuestPtr> launch(const json::Value& vmi, const json::Value& pod, Role role);
   [[nodiscard]] Result<> first_cont(Guest& guest, const json::Value& vmi);
@@ -65,7 +66,8 @@ class Guests {
 
   // guest_migration.cpp
   [[nodiscard]] Result<> start_incoming(const json::Value& vmi, const json::Value& pod);
-  [[nodiscard]] Result<> start_source(const json::Value& vmi, const std::string& migration_uid, const GuestPtr& guest, bool adopted);
+  [[nodiscard]] Result<> start_source(const json::Value& vmi, const std::string& migration_uid, const GuestPtr& guest,
+                                      bool adopted);
   void start_target_driver(const json::Value& vmi, const GuestPtr& guest, bool adopted);
   void start_source_driver(const json::Value& vmi, const GuestPtr& guest, bool adopted);
   [[nodiscard]] Result<> publish_address(const json::Value& vmi, const GuestPtr& guest);
@@ -77,7 +79,8 @@ class Guests {
   [[nodiscard]] Result<kube::Again> shut_down(const json::Value& vmi, Guest& guest, const std::string& reason);
   [[nodiscard]] Result<> report_end(const json::Value& vmi, const GuestPtr& guest);
   void discard(const GuestPtr& guest, bool succeeded, const std::string& reason);
-  [[nodiscard]] Result<> finish_pod(const kube::Key& pod, const std::string& pod_uid, bool succeeded, const std::string& reason);
+  [[nodiscard]] Result<> finish_pod(const kube::Key& pod, const std::string& pod_uid, bool succeeded,
+                                    const std::string& reason);
   [[nodiscard]] Result<> remove_pod(const json::Value& pod);
   [[nodiscard]] Result<> release(const json::Value& vmi, bool succeeded, const std::string& reason);
 

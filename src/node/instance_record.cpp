@@ -20,7 +20,8 @@ json::Value to_json(const hostnet::PortSpec& port) {
 hostnet::PortSpec port_of(const json::Value& value) {
   hostnet::PortSpec port;
   port.tap = json::string_at(value, "/tap");
-  port.binding = json::string_at(value, "/binding") == "bridge" ? hostnet::Binding::bridge : hostnet::Binding::masquerade;
+  port.binding =
+      json::string_at(value, "/binding") == "bridge" ? hostnet::Binding::bridge : hostnet::Binding::masquerade;
   port.mac = json::string_at(value, "/mac");
   port.pod_ip = json::string_at(value, "/podIP");
   port.prefix_length = static_cast<int>(json::int_at(value, "/prefixLength"));

@@ -19,9 +19,9 @@ struct InstanceRecord {
   kube::Key pod;
   std::string pod_uid;
   Role role = Role::owner;
-  std::string migration_uid;        ///< incoming: of the attempt; owner: of the attempt that it is sending, "" for none
-  std::string last_migration_uid;   ///< the last attempt that ended here as source
-  std::string peer;                 ///< of migration_uid: the other node
+  std::string migration_uid;       ///< incoming: of the attempt; owner: of the attempt that it is sending, "" for none
+  std::string last_migration_uid;  ///< the last attempt that ended here as source
+  std::string peer;                ///< of migration_uid: the other node
   std::vector<hostnet::PortSpec> ports;
 
   bool operator==(const InstanceRecord&) const = default;

@@ -5,7 +5,8 @@
 namespace godwit::node {
 namespace {
 
-void set_condition(json::Value& vmi, std::string_view type, bool status, std::string_view reason, std::string_view message, WallTime now) {
+void set_condition(json::Value& vmi, std::string_view type, bool status, std::string_view reason,
+                   std::string_view message, WallTime now) {
   json::Object condition{{"type", type}, {"status", status ? "True" : "False"}};
   if (!reason.empty()) condition["reason"] = reason;
   if (!message.empty()) condition["message"] = message;
@@ -60,7 +61,8 @@ json::Array migration_completed(WallTime now) {
           rules::patch_operation("add", "/status/migrationState/completed", true)};
 }
 
-void set_migration_failed(json::Value& vmi, const std::string& migration_uid, std::string_view reason, bool aborted, WallTime now) {
+void set_migration_failed(json::Value& vmi, const std::string& migration_uid, std::string_view reason, bool aborted,
+                          WallTime now) {
   if (json::string_at(vmi, "/status/migrationState/migrationUid") != migration_uid ||
       json::bool_at(vmi, "/status/migrationState/completed")) {
     return;

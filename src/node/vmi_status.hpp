@@ -27,6 +27,7 @@ void set_ended(json::Value& vmi, bool succeeded, std::string_view reason, WallTi
 /// JSON patch operations that go into the same write as "started": the migration is complete.
 [[nodiscard]] json::Array migration_completed(WallTime now);
 /// migrationState of an attempt that ended with the guest still here.
-void set_migration_failed(json::Value& vmi, const std::string& migration_uid, std::string_view reason, bool aborted, WallTime now);
+void set_migration_failed(json::Value& vmi, const std::string& migration_uid, std::string_view reason, bool aborted,
+                          WallTime now);
 
 }  // namespace godwit::node

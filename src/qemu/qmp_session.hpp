@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 #include "json/value.hpp"
 
 namespace godwit::qemu {
@@ -36,6 +37,9 @@ class QmpSession {
   [[nodiscard]] static Result<std::unique_ptr<QmpSession>> connect(const std::filesystem::path& socket,
                                                                    QmpHandlers handlers, Deadline deadline,
                                                                    bool oob = false);
+  /// The same over a connected, non-blocking socket.
+  [[nodiscard]] static Result<std::unique_ptr<QmpSession>> over(UniqueFd socket, QmpHandlers handlers,
+                                                                Deadline deadline, bool oob = false);
   ~QmpSession();
   QmpSession(const QmpSession&) = delete;
   QmpSession& operator=(const QmpSession&) = delete;

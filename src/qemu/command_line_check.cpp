@@ -1,0 +1,120 @@
+#include "qemu/command_line_check.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace godwit::qemu {
+namespace {
+
+constexpr std::size_t longest_socket_path = 107;
+constexpr std::size_t longest_serial = 20;
+constexpr std::int64_t mebibyte = 1LL << 20;
+
+bool is_id(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  });
+}
+
+/// What goes into an option list unescaped: no comma, no space, nothing invisible.
+bool is_word(std::string_view text, std::string_view also = {}) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return is_id({&c, 1}) || also.find(c) != also.npos; });
+}
+
+bool is_hex(std::string_view text) {
+  return text.size() == 2 && text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+bool is_mac(std::string_view text) {
+  const std::vector<std::string> bytes = split(text, ':');
+  if (bytes.size() != 6 || !std::all_of(bytes.begin(), bytes.end(), [](const std::string& b) { return is_hex(b); })) {
+    return false;
+  }
+  return std::string_view{"02468aceACE"}.find(bytes[0][1]) != std::string_view::npos;  // unicast
+}
+
+bool is_uuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash != (text[i] == '-')) return false;
+    if (!dash && std::string_view{"0123456789abcdefABCDEF"}.find(text[i]) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+Failure wrong(std::string message) { return fail(Code::invalid, std::move(message)); }
+
+Result<> check_machine(const MachineSpec& spec) {
+  if (!is_uuid(spec.uuid)) return wrong(fmt::format("uuid \"{}\" is none", spec.uuid));
+  if (!is_word(spec.machine_type)) return wrong(fmt::format("machine type \"{}\" is none", spec.machine_type));
+  if (!is_word(spec.cpu_model, ",+=")) return wrong(fmt::format("CPU model \"{}\" is none", spec.cpu_model));
+  if (spec.sockets < 1 || spec.cores < 1 || spec.threads < 1)
+    return wrong("sockets, cores and threads must be 1 or more");
+  if (static_cast<std::int64_t>(spec.sockets) * spec.cores * spec.threads > 288) return wrong("more than 288 CPUs");
+  if (spec.memory_bytes < mebibyte || spec.memory_bytes % mebibyte != 0) {
+    return wrong(fmt::format("memory of {} bytes is no multiple of 1 MiB", spec.memory_bytes));
+  }
+  return {};
+}
+
+Result<> check_disks(const std::vector<Disk>& disks) {
+  if (disks.size() > max_disks) return wrong(fmt::format("{} disks are more than {}", disks.size(), max_disks));
+  std::set<std::string> ids;
+  std::set<int> boot;
+  for (const Disk& disk : disks) {
+    if (!is_id(disk.id)) return wrong(fmt::format("disk name \"{}\": only letters, digits, '-', '_', '.'", disk.id));
+    if (!ids.insert(disk.id).second) return wrong(fmt::format("two disks are named \"{}\"", disk.id));
+    if (!disk.path.is_absolute())
+      return wrong(fmt::format("disk {}: path \"{}\" is not absolute", disk.id, disk.path.string()));
+    if (disk.serial.size() > longest_serial) {
+      return wrong(fmt::format("disk {}: serial \"{}\" is longer than {}", disk.id, disk.serial, longest_serial));
+    }
+    if (disk.boot_index < 0 || (disk.boot_index > 0 && !boot.insert(disk.boot_index).second)) {
+      return wrong(fmt::format("disk {}: boot index {} is negative or taken", disk.id, disk.boot_index));
+    }
+  }
+  return {};
+}
+
+Result<> check_nics(const std::vector<Nic>& nics) {
+  if (nics.size() > max_nics)
+    return wrong(fmt::format("{} network interfaces are more than {}", nics.size(), max_nics));
+  std::set<std::string> ids;
+  std::set<std::string> macs;
+  for (const Nic& nic : nics) {
+    if (!is_id(nic.id)) return wrong(fmt::format("interface name \"{}\": only letters, digits, '-', '_', '.'", nic.id));
+    if (!ids.insert(nic.id).second) return wrong(fmt::format("two interfaces are named \"{}\"", nic.id));
+    if (!is_mac(nic.mac)) return wrong(fmt::format("interface {}: \"{}\" is no unicast MAC address", nic.id, nic.mac));
+    if (!macs.insert(to_lower(nic.mac)).second)
+      return wrong(fmt::format("two interfaces have the MAC address {}", nic.mac));
+    if (nic.tap_fds.empty() || std::any_of(nic.tap_fds.begin(), nic.tap_fds.end(), [](int fd) { return fd < 3; })) {
+      return wrong(fmt::format("interface {} has no open tap", nic.id));
+    }
+    if (nic.mtu != 0 && (nic.mtu < 68 || nic.mtu > 65535))
+      return wrong(fmt::format("interface {}: MTU {}", nic.id, nic.mtu));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> check(const MachineSpec& spec, const MachinePaths& paths) {
+  for (const auto& path : {paths.monitor, paths.oob_monitor, paths.console}) {
+    if (!path.is_absolute()) return wrong(fmt::format("socket \"{}\" is not absolute", path.string()));
+    if (path.string().size() > longest_socket_path) {
+      return wrong(fmt::format("socket {} is longer than {} bytes", path.string(), longest_socket_path));
+    }
+  }
+  if (auto good = check_machine(spec); !good) return good;
+  if (auto good = check_disks(spec.disks); !good) return good;
+  return check_nics(spec.nics);
+}
+
+}  // namespace godwit::qemu

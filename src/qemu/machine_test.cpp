@@ -1,0 +1,250 @@
+// Real QEMU processes, tiny and stopped: sessions, events, death, adoption, a move between two of them.
+#include "qemu/machine.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <fstream>
+#include <mutex>
+
+#include <gtest/gtest.h>
+
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "qemu/migration.hpp"
+
+namespace godwit::qemu {
+namespace {
+
+Deadline soon() { return Deadline::after(std::chrono::seconds{30}); }
+
+/// Collects what a machine tells.
+class Witness {
+ public:
+  MachineHandlers handlers() {
+    return {.on_event = [this](const Event& event) { note(event.name, event.data); },
+            .on_exit = [this](const MachineExit&) { note("exit", nullptr); }};
+  }
+  bool saw(const std::string& name, const std::string& status = {}) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_until(lock, soon().at(), [&] {
+      for (const auto& [seen, data] : seen_) {
+        if (seen == name && (status.empty() || json::string_at(data, "/status") == status)) return true;
+      }
+      return false;
+    });
+  }
+
+ private:
+  void note(const std::string& name, const json::Value& data) {
+    const std::lock_guard lock{mutex_};
+    seen_.emplace_back(name, data);
+    changed_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::pair<std::string, json::Value>> seen_;
+};
+
+class MachineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!run_checked({.argv = {"qemu-system-x86_64", "--version"}}, soon())) GTEST_SKIP() << "no QEMU here";
+    auto made = TemporaryDirectory::create("godwit-qemu");
+    ASSERT_TRUE(made) << made.error().message;
+    temporary_.emplace(std::move(*made));
+    // QEMU's user must be able to pass through.
+    std::filesystem::permissions(temporary_->path(), std::filesystem::perms{0755});
+  }
+  void TearDown() override {
+    if (!temporary_) return;
+    for (const auto& entry : std::filesystem::directory_iterator{temporary_->path()}) {
+      if (entry.is_directory()) (void)Machine::kill_stale(entry.path(), soon());
+    }
+  }
+  [[nodiscard]] std::filesystem::path directory(const std::string& name) const { return temporary_->path() / name; }
+  [[nodiscard]] RunOptions options(const std::string& name) const {
+    RunOptions made;
+    made.directory = directory(name);
+    if (::geteuid() != 0) made.user.reset();
+    return made;
+  }
+  static MachineSpec tiny() {
+    MachineSpec spec;
+    spec.name = "tiny";
+    spec.uuid = "6f1b4d3e-50cb-4f6c-9d07-0d7e5a7f1a11";
+    spec.memory_bytes = 16LL << 20;
+    spec.tcg_tb_size_mb = 16;
+    return spec;
+  }
+  Disk disk() const {
+    const auto path = temporary_->path() / "disk.img";
+    std::ofstream{path}.close();
+    std::filesystem::resize_file(path, 1 << 20);
+    std::filesystem::permissions(path, std::filesystem::perms{0666});
+    return Disk{.id = "root", .path = path, .direct_io = false, .serial = "r,1", .boot_index = 1};
+  }
+  static Migration migration_of(Machine& machine) {
+    return {[&](const std::string& c, const json::Value& a, Deadline d) { return machine.execute(c, a, d); },
+            [&](const std::string& c, const json::Value& a, Deadline d) { return machine.execute_oob(c, a, d); }};
+  }
+
+  std::optional<TemporaryDirectory> temporary_;
+};
+
+TEST_F(MachineTest, StartsStoppedRunsStopsAndQuits) {
+  Witness witness;
+  auto machine = Machine::start(tiny(), options("a"), witness.handlers());
+  ASSERT_TRUE(machine) << machine.error().message;
+  auto status = (*machine)->status(soon());
+  ASSERT_TRUE(status);
+  EXPECT_FALSE(status->running);
+  EXPECT_EQ(status->state, "prelaunch");
+  EXPECT_TRUE((*machine)->cont(soon()));
+  EXPECT_TRUE(witness.saw("RESUME"));
+  EXPECT_TRUE((*machine)->stop(soon()));
+  EXPECT_TRUE(witness.saw("STOP"));
+  EXPECT_EQ((*machine)->status(soon())->state, "paused");
+  EXPECT_TRUE((*machine)->execute_oob("query-yank", json::Object{}, soon()));
+  auto wrong = (*machine)->execute("no-such-command", json::Object{}, soon());
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Code::not_found);
+  EXPECT_TRUE((*machine)->quit(soon()));
+  EXPECT_TRUE(witness.saw("SHUTDOWN"));
+  EXPECT_TRUE(witness.saw("exit"));
+  EXPECT_EQ((*machine)->exit()->status, 0);
+  EXPECT_EQ((*machine)->execute("query-status", json::Object{}, soon()).error().code, Code::unavailable);
+}
+
+TEST_F(MachineTest, QuotesQemuWhenItDoesNotStart) {
+  MachineSpec spec = tiny();
+  spec.machine_type = "pc-q35-0.1";
+  auto machine = Machine::start(spec, options("a"), {});
+  ASSERT_FALSE(machine);
+  EXPECT_NE(machine.error().message.find("pc-q35-0.1"), std::string::npos) << machine.error().message;
+}
+
+TEST_F(MachineTest, NoticesDeath) {
+  Witness witness;
+  auto machine = Machine::start(tiny(), options("a"), witness.handlers());
+  ASSERT_TRUE(machine) << machine.error().message;
+  ::kill((*machine)->pid(), SIGKILL);
+  EXPECT_TRUE(witness.saw("exit"));
+  EXPECT_FALSE((*machine)->alive());
+  EXPECT_EQ((*machine)->exit()->status, 128 + SIGKILL);
+}
+
+TEST_F(MachineTest, OutlivesItsObjectAndIsAdopted) {
+  pid_t pid = 0;
+  {
+    auto machine = Machine::start(tiny(), options("a"), {});
+    ASSERT_TRUE(machine) << machine.error().message;
+    pid = (*machine)->pid();
+    EXPECT_EQ(::getsid(pid), pid);
+    auto twice = Machine::start(tiny(), options("a"), {});
+    ASSERT_FALSE(twice);
+    EXPECT_EQ(twice.error().code, Code::already_exists);
+  }
+  std::filesystem::remove(directory("a") / "process.json");  // as if the starter had died before it wrote that
+  Witness witness;
+  auto adopted = Machine::adopt(directory("a"), witness.handlers(), soon());
+  ASSERT_TRUE(adopted) << adopted.error().message;
+  EXPECT_EQ((*adopted)->pid(), pid);
+  EXPECT_TRUE((*adopted)->cont(soon()));
+  EXPECT_TRUE(witness.saw("RESUME"));
+  EXPECT_TRUE((*adopted)->kill(soon()));
+  EXPECT_TRUE(witness.saw("exit"));
+  EXPECT_EQ(Machine::adopt(directory("a"), {}, soon()).error().code, Code::not_found);
+}
+
+TEST_F(MachineTest, ADeadOneIsGone) {
+  {
+    auto machine = Machine::start(tiny(), options("a"), {});
+    ASSERT_TRUE(machine) << machine.error().message;
+  }
+  EXPECT_TRUE(Machine::kill_stale(directory("a"), soon()));
+  EXPECT_EQ(Machine::adopt(directory("a"), {}, soon()).error().code, Code::gone);
+}
+
+TEST_F(MachineTest, PassesDescriptors) {
+  auto machine = Machine::start(tiny(), options("a"), {});
+  ASSERT_TRUE(machine) << machine.error().message;
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd mine{ends[0]};
+  const UniqueFd theirs{ends[1]};
+  const int passed = theirs.get();
+  const json::Value name = json::Object{{"fdname", "wire"}};
+  EXPECT_TRUE((*machine)->execute("getfd", name, soon(), {&passed, 1}));
+  EXPECT_TRUE((*machine)->execute("closefd", name, soon()));
+  EXPECT_FALSE((*machine)->execute("closefd", name, soon()));
+}
+
+TEST_F(MachineTest, MovesBetweenTwo) {
+  MachineSpec spec = tiny();
+  spec.disks.push_back(disk());
+  Witness source_witness;
+  auto source = Machine::start(spec, options("a"), source_witness.handlers());
+  ASSERT_TRUE(source) << source.error().message;
+  ASSERT_TRUE((*source)->cont(soon()));
+  spec.incoming = true;
+  Witness target_witness;
+  auto target = Machine::start(spec, options("b"), target_witness.handlers());
+  ASSERT_TRUE(target) << target.error().message;
+  EXPECT_EQ((*target)->status(soon())->state, "inmigrate");
+
+  Migration from = migration_of(**source);
+  Migration to = migration_of(**target);
+  const std::set<std::string> capabilities{"return-path", "late-block-activate", "validate-uuid"};
+  MigrationParameters parameters;
+  for (Migration* side : {&from, &to}) {
+    auto set = side->set_capabilities(capabilities, soon());
+    ASSERT_TRUE(set) << set.error().message;
+    set = side->set_parameters(parameters, soon());
+    ASSERT_TRUE(set) << set.error().message;
+  }
+  // The source's QEMU must reach the socket that the target's made: they run as the same user.
+  const std::string uri = "unix:" + (directory("b") / "incoming.sock").string();
+  ASSERT_TRUE(to.incoming(uri, soon()));
+  ASSERT_TRUE(from.migrate(uri, soon()));
+  EXPECT_TRUE(source_witness.saw("MIGRATION", "completed"));
+  EXPECT_TRUE(target_witness.saw("MIGRATION", "completed"));
+  auto info = from.query_final(soon());
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->status, MigrationStatus::completed);
+  EXPECT_GT(info->total_ms, 0);
+  EXPECT_GT(info->ram.total, 16LL << 20);
+  EXPECT_EQ((*source)->status(soon())->state, "postmigrate");
+  EXPECT_FALSE((*target)->status(soon())->running);
+  auto resumed = (*target)->cont(soon());
+  EXPECT_TRUE(resumed) << resumed.error().message;
+  // The image's lock went along.
+  EXPECT_FALSE((*source)->cont(soon()));
+  EXPECT_TRUE((*source)->quit(soon()));
+  EXPECT_TRUE((*target)->status(soon())->running);
+}
+
+TEST_F(MachineTest, ATargetSurvivesAFailedStream) {
+  MachineSpec spec = tiny();
+  spec.incoming = true;
+  auto target = Machine::start(spec, options("b"), {});
+  ASSERT_TRUE(target) << target.error().message;
+  Migration to = migration_of(**target);
+  const auto path = directory("b") / "incoming.sock";
+  ASSERT_TRUE(to.incoming("unix:" + path.string(), soon()));
+  {
+    auto stranger = QmpSession::connect(path, {}, Deadline::after(std::chrono::milliseconds{50}));
+    EXPECT_FALSE(stranger);  // sends nothing and goes away
+  }
+  const auto end = soon();
+  Result<MigrationInfo> info = to.query(end);
+  while (info && info->status != MigrationStatus::failed && !end.passed()) info = to.query(end);
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->status, MigrationStatus::failed);
+  EXPECT_TRUE((*target)->alive());
+}
+
+}  // namespace
+}  // namespace godwit::qemu
