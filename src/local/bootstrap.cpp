@@ -1,0 +1,104 @@
+#include "local/bootstrap.hpp"
+
+#include "base/files.hpp"
+#include "base/text.hpp"
+#include "kube/kubeconfig.hpp"
+
+namespace godwit::local {
+namespace {
+
+using namespace kube::resources;
+using std::chrono::milliseconds;
+
+/// Creates the object, or brings an existing one up to date.
+Result<> ensure(const kube::Client& client, const kube::Resource& resource, const std::string& ns,
+                const json::Value& object) {
+  auto made = client.create(resource, ns, object);
+  if (!made && made.error().code == Code::already_exists) {
+    made = client.patch(resource, {.ns = ns, .name = json::string_at(object, "/metadata/name")}, kube::PatchType::merge,
+                        object);
+  }
+  if (!made) return fail(made.error());
+  return {};
+}
+
+json::Value storage_class(const Cluster& cluster) {
+  return json::Object{
+      {"metadata",
+       json::Object{{"name", "godwit-shared"},
+                    {"annotations", json::Object{{"storageclass.kubernetes.io/is-default-class", "true"}}}}},
+      {"provisioner", "godwit.io/shared"},
+      {"parameters", json::Object{{"path", cluster.shared().string()}}},
+      {"reclaimPolicy", "Delete"},
+      {"volumeBindingMode", "Immediate"}};
+}
+
+json::Value network(const Cluster& cluster) {
+  return json::Object{{"metadata", json::Object{{"name", "godwit-network"}}},
+                      {"data", json::Object{{"podCIDR", cluster.pod_cidr},
+                                            {"gateway", cluster.gateway},
+                                            {"gatewayUnderlay", cluster.server_address()},
+                                            {"mtu", std::to_string(pod_mtu)},
+                                            {"vni", std::to_string(cluster.vni)}}}};
+}
+
+}  // namespace
+
+Result<kube::Client> wait_for_server(const Cluster& cluster, Deadline deadline) {
+  Error last{Code::timeout, "the server has not written its kubeconfig"};
+  while (!deadline.passed()) {
+    const auto config = kube::read_kubeconfig(cluster.server_data() / "admin.kubeconfig");
+    if (config && config->server == cluster.server_url()) {
+      auto transport = kube::connect(*config);
+      if (!transport) return fail(transport.error());
+      kube::Client client{*transport};
+      if (const auto healthy = client.call("GET", "/readyz"))
+        return client;
+      else
+        last = healthy.error();
+    }
+    (void)sleep_for(milliseconds{20}, {});
+  }
+  return fail(Code::timeout, "the API server did not come up: " + last.message + "; see " +
+                                 (cluster.directory / "logs" / "server.log").string());
+}
+
+Result<> bootstrap(const kube::Client& client, const Cluster& cluster) {
+  for (const char* name : {"images", "volumes"}) {
+    if (auto made = make_directory(cluster.shared() / name); !made) return made;
+  }
+  if (auto done = ensure(client, config_maps, "kube-system", network(cluster)); !done) return done;
+  if (auto done = ensure(client, storage_classes, "", storage_class(cluster)); !done) return done;
+  if (auto done = ensure(client, namespaces, "", json::Object{{"metadata", json::Object{{"name", "kubevirt"}}}}); !done)
+    return done;
+  const json::Value kubevirt = json::Object{{"metadata", json::Object{{"name", "kubevirt"}}}, {"spec", json::Object{}}};
+  if (auto done = ensure(client, kubevirts, "kubevirt", kubevirt); !done) return done;
+  auto deployed = client.patch(kubevirts, {.ns = "kubevirt", .name = "kubevirt"}, kube::PatchType::merge,
+                               json::Object{{"status", json::Object{{"phase", "Deployed"}}}}, "status");
+  if (!deployed) return fail(deployed.error());
+  return {};
+}
+
+bool is_ready(const json::Value& node) {
+  for (const json::Value& condition : json::array_at(node, "/status/conditions")) {
+    if (json::string_at(condition, "/type") == "Ready") return json::string_at(condition, "/status") == "True";
+  }
+  return false;
+}
+
+Result<> wait_for_nodes(const kube::Client& client, const Cluster& cluster, Deadline deadline) {
+  std::vector<std::string> missing;
+  while (!deadline.passed()) {
+    missing.clear();
+    for (const LocalNode& node : cluster.nodes) {
+      const auto object = client.get(nodes, {.ns = {}, .name = node.name});
+      if (!object || !is_ready(*object)) missing.push_back(node.name);
+    }
+    if (missing.empty()) return {};
+    (void)sleep_for(milliseconds{20}, {});
+  }
+  return fail(Code::timeout,
+              join(missing, ", ") + " did not become Ready; see the logs in " + (cluster.directory / "logs").string());
+}
+
+}  // namespace godwit::local

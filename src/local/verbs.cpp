@@ -1,0 +1,156 @@
+#include "local/verbs.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "local/bootstrap.hpp"
+#include "local/machines.hpp"
+#include "local/pid_file.hpp"
+#include "local/supervisor.hpp"
+
+namespace godwit::local {
+namespace {
+
+using std::chrono::seconds;
+
+Result<> must_be_root() {
+  if (::geteuid() != 0) return fail(Code::forbidden, "must run as root: nodes are network namespaces; try sudo");
+  return {};
+}
+
+Result<LocalNode> node_of(const Cluster& cluster, const std::string& name) {
+  if (const LocalNode* node = cluster.find(name)) return *node;
+  std::string known;
+  for (const LocalNode& node : cluster.nodes) known += (known.empty() ? "" : ", ") + node.name;
+  return fail(Code::not_found, fmt::format("there is no node \"{}\"; the nodes are {}", name, known));
+}
+
+Result<> start(Cluster& cluster) {
+  if (auto made = make_network(cluster); !made) return made;
+  if (auto started = start_supervisor(cluster); !started) return started;
+  const auto client = wait_for_server(cluster, Deadline::after(seconds{60}));
+  if (!client) return fail(client.error());
+  if (auto ready = bootstrap(*client, cluster); !ready) return ready;
+  const auto kubeconfig = read_file(cluster.server_data() / "admin.kubeconfig");
+  if (!kubeconfig) return fail(kubeconfig.error());
+  if (auto written = write_file(cluster.kubeconfig(), *kubeconfig, 0600); !written) return written;
+  return wait_for_nodes(*client, cluster, Deadline::after(seconds{120}));
+}
+
+}  // namespace
+
+Result<Cluster> up(const Plan& plan) {
+  if (auto root = must_be_root(); !root) return fail(root.error());
+  if (auto existing = load_cluster(plan.directory)) {
+    if (supervisor_of(*existing) != 0) return existing;
+    fmt::print(stderr, "Cleaning up what an earlier cluster in {} has left.\n", plan.directory.string());
+    if (auto cleaned = down(plan.directory, false); !cleaned) return fail(cleaned.error());
+  }
+  const auto taken = taken_addresses();
+  if (!taken) return fail(taken.error());
+  auto cluster = plan_cluster(plan, *taken);
+  if (!cluster) return cluster;
+  if (auto made = make_directory(plan.directory); !made) return fail(made.error());
+  if (auto started = start(*cluster); !started) {
+    (void)down(plan.directory, false);
+    return fail(started.error());
+  }
+  return cluster;
+}
+
+Result<> down(const std::filesystem::path& directory, bool purge) {
+  if (auto root = must_be_root(); !root) return root;
+  const auto cluster = load_cluster(directory);
+  if (!cluster && cluster.error().code != Code::not_found) return fail(cluster.error());
+  std::error_code error;
+  if (cluster) {
+    stop_processes(*cluster);
+    if (auto removed = remove_network(*cluster); !removed) return removed;
+    for (const char* name : {"cluster.json", "kubeconfig", "supervisor.pid"})
+      std::filesystem::remove(directory / name, error);
+    std::filesystem::remove_all(directory / "pids", error);
+  }
+  if (purge) {
+    for (const char* name : {"server", "nodes", "shared", "logs", "accelerator.json"})
+      std::filesystem::remove_all(directory / name, error);
+    std::filesystem::remove(directory, error);  // only when nothing of anybody else's is in it
+  }
+  return {};
+}
+
+Result<> print_status(const std::filesystem::path& directory) {
+  const auto cluster = load_cluster(directory);
+  if (!cluster) return fail(cluster.error());
+  fmt::print("Cluster in {}: {}\nAPI server: {}\nPod network: {} (gateway {})\n\n", directory.string(),
+             supervisor_of(*cluster) != 0 ? "up" : "its supervisor is gone; run `godwit local up` again",
+             cluster->server_url(), cluster->pod_cidr, cluster->gateway);
+  const auto client = wait_for_server(*cluster, Deadline::after(seconds{2}));
+  fmt::print("{:<10} {:<16} {:<10} {:>9}\n", "NODE", "ADDRESS", "STATE", "PROCESSES");
+  for (const LocalNode& node : cluster->nodes) {
+    std::string state = node.killed ? "killed" : "unknown";
+    if (client && !node.killed) {
+      const auto object = client->get(kube::resources::nodes, {.ns = {}, .name = node.name});
+      state = object ? is_ready(*object) ? "Ready" : "NotReady" : "unknown";
+    }
+    fmt::print("{:<10} {:<16} {:<10} {:>9}\n", node.name, node.address, state, processes_in(node).size());
+  }
+  fmt::print("\nexport KUBECONFIG={}\n", cluster->kubeconfig().string());
+  return {};
+}
+
+Result<int> exec(const std::filesystem::path& directory, const std::string& name,
+                 const std::vector<std::string>& command) {
+  const auto cluster = load_cluster(directory);
+  if (!cluster) return fail(cluster.error());
+  const auto node = node_of(*cluster, name);
+  if (!node) return fail(node.error());
+  const UniqueFd ns{::open(("/run/netns/" + node->ns).c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!ns) return fail_errno(node->ns);
+  auto process =
+      Process::spawn({.argv = command, .inherited = {{0, 0}, {1, 1}, {2, 2}}, .network_namespace = ns.get()});
+  if (!process) return fail(process.error());
+  const auto exit = process->wait(Deadline::never());
+  if (!exit) return fail(exit.error());
+  return exit->status;
+}
+
+Result<> cut(const std::filesystem::path& directory, const std::string& name) {
+  const auto cluster = load_cluster(directory);
+  if (!cluster) return fail(cluster.error());
+  const auto node = node_of(*cluster, name);
+  return node ? set_link(*node, false) : Result<>{fail(node.error())};
+}
+
+Result<> mark(Cluster& cluster, const std::string& name, bool killed) {
+  for (LocalNode& node : cluster.nodes) {
+    if (node.name == name) node.killed = killed;
+  }
+  return save(cluster);
+}
+
+Result<> heal(const std::filesystem::path& directory, const std::string& name) {
+  auto cluster = load_cluster(directory);
+  if (!cluster) return fail(cluster.error());
+  const auto node = node_of(*cluster, name);
+  if (!node) return fail(node.error());
+  if (auto linked = set_link(*node, true); !linked) return linked;
+  return mark(*cluster, name, false);
+}
+
+Result<> kill(const std::filesystem::path& directory, const std::string& name) {
+  auto cluster = load_cluster(directory);
+  if (!cluster) return fail(cluster.error());
+  const auto node = node_of(*cluster, name);
+  if (!node) return fail(node.error());
+  if (auto marked = mark(*cluster, name, true); !marked) return marked;
+  for (const int pid : processes_in(*node)) kill_and_wait(pid);
+  return {};
+}
+
+}  // namespace godwit::local
