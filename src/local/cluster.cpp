@@ -17,7 +17,7 @@ constexpr int most_nodes = 64;
 struct Range {
   std::uint32_t first = 0;
   int prefix = 32;
-  [[nodiscard]] std::uint32_t last() const { return prefix == 0 ? ~0U : first | (~0U >> prefix); }
+  [[nodiscard]] std::uint32_t last() const { return prefix >= 32 ? first : first | (~0U >> prefix); }
   [[nodiscard]] bool touches(const Range& other) const { return first <= other.last() && other.first <= last(); }
 };
 

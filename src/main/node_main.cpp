@@ -2,7 +2,9 @@
 #include <csignal>
 
 #include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <thread>
 
 #include "base/quantity.hpp"
 #include "main/programs.hpp"
