@@ -1,170 +1,189 @@
 #include "local/supervisor.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/signalfd.h>
 
 #include <algorithm>
-#include <csignal>
+#include <memory>
 
+#include <fmt/format.h>
+
+#include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
-#include "local/lock.hpp"
-#include "local/network.hpp"
-#include "local/processes.hpp"
-#include "local/self.hpp"
+#include "local/machines.hpp"
+#include "local/pid_file.hpp"
 
 namespace godwit::local {
 namespace {
 
-constexpr std::chrono::milliseconds first_pause{200};
-constexpr std::chrono::seconds longest_pause{5};
-constexpr std::chrono::seconds steady{10};  // who lived that long starts again without delay
-constexpr std::chrono::milliseconds mark_check{200};
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 
-/// One program that is to run.
-class Ward {
+constexpr const char* program = "/proc/self/exe";
+
+/// One program that is to run: the server, or a node's agent.
+struct Charge {
+  std::string name;
+  ProcessSpec spec;
+  UniqueFd network_namespace = {};
+  std::unique_ptr<Process> process = {};
+  Instant not_before = Instant::min();
+  milliseconds pause{100};
+};
+
+std::filesystem::path pid_file_of(const Cluster& cluster, const std::string& name) {
+  return cluster.directory / "pids" / name;
+}
+
+std::filesystem::path self() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink(program, ignored);
+}
+
+Charge server_charge(const Cluster& cluster) {
+  return {.name = "server",
+          .spec = {.argv = {self(), "server", "--data", cluster.server_data(), "--listen",
+                            cluster.server_address() + ":6443"},
+                   .stdout_file = cluster.directory / "logs" / "server.log"}};
+}
+
+Result<Charge> agent_charge(const Cluster& cluster, const LocalNode& node) {
+  Charge charge{
+      .name = node.name,
+      .spec = {.argv = {self(), "node", "--name", node.name, "--kubeconfig", cluster.node_data(node) / "kubeconfig",
+                        "--data", cluster.node_data(node), "--address", node.address, "--accelerator-cache",
+                        cluster.directory / "accelerator.json"},
+               .stdout_file = cluster.directory / "logs" / (node.name + ".log")}};
+  if (cluster.node_memory > 0) {
+    charge.spec.argv.insert(charge.spec.argv.end(), {"--memory", std::to_string(cluster.node_memory)});
+  }
+  charge.network_namespace.reset(::open(("/run/netns/" + node.ns).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!charge.network_namespace) return fail_errno("network namespace " + node.ns);
+  charge.spec.network_namespace = charge.network_namespace.get();
+  if (auto made = make_directory(cluster.node_data(node)); !made) return fail(made.error());
+  auto issued = run_checked(
+      {.argv = {self(), "server", "issue-node", "--data", cluster.server_data(), "--name", node.name, "--address",
+                node.address, "--server", cluster.server_url(), "--out", cluster.node_data(node) / "kubeconfig"}},
+      Deadline::after(seconds{30}));
+  if (!issued) return fail(issued.error());
+  return charge;
+}
+
+bool is_killed(const std::filesystem::path& directory, const std::string& name) {
+  const auto cluster = load_cluster(directory);
+  if (!cluster) return false;
+  const LocalNode* node = cluster->find(name);
+  return node != nullptr && node->killed;
+}
+
+class Supervisor {
  public:
-  Ward(const ClusterPlan& plan, const NodePlan* node) : plan_{plan}, node_{node} {}
-
-  [[nodiscard]] std::string name() const { return node_ != nullptr ? node_->name : "server"; }
-  [[nodiscard]] int pidfd() const { return process_ ? process_->pidfd() : -1; }
-  [[nodiscard]] Instant due() const { return process_ ? Instant::max() : due_; }
-
-  /// Starts it if that is due; notices its end.
-  void look_after(const Log& log) {
-    const Instant now = std::chrono::steady_clock::now();
-    if (process_ && !process_->running()) {
-      const auto exit = process_->wait(Deadline::after(std::chrono::seconds{1}));
-      log.warning("{} has ended with status {}", name(), exit ? exit->status : -1);
-      process_.reset();
-      pause_ = now - started_ >= steady ? first_pause : std::min<Duration>(pause_ * 2, longest_pause);
-      due_ = now + pause_;
-    }
-    if (process_ || now < due_) return;
-    std::error_code ignored;
-    if (node_ != nullptr && std::filesystem::exists(plan_.killed_mark(*node_), ignored)) {
-      due_ = now + mark_check;
-      return;
-    }
-    started_ = now;
-    auto process = start();
-    if (!process) {
-      log.error("{} does not start: {}", name(), process.error().message);
-      due_ = now + longest_pause;
-      return;
-    }
-    process_ = std::move(*process);
-    log.info("{} runs as process {}", name(), process_->pid());
+  Supervisor(Cluster cluster, UniqueFd signals) : cluster_{std::move(cluster)}, signals_{std::move(signals)} {
+    charges_.push_back(server_charge(cluster_));
   }
 
-  void ask_to_end() {
-    if (process_) (void)process_->signal(SIGTERM);
-  }
-  /// Its destruction kills it if it does not obey.
-  void end(Deadline deadline) {
-    if (process_) (void)process_->wait(deadline);
-    process_.reset();
+  Result<> run() {
+    while (true) {
+      if (!agents_added_) add_agents();
+      for (Charge& charge : charges_) keep_running(charge);
+      if (wait_for_news()) return {};
+    }
   }
 
  private:
-  [[nodiscard]] Result<Process> start() const {
-    if (node_ == nullptr) {
-      return Process::spawn({.argv = server_command(own_program(), plan_),
-                             .stdout_file = plan_.server_dir() / "server.log",
-                             .own_session = true});
+  /// Agents need credentials of the CA that the server makes at its first start.
+  void add_agents() {
+    std::error_code ignored;
+    if (!std::filesystem::exists(cluster_.server_data() / "controller.kubeconfig", ignored)) return;
+    for (const LocalNode& node : cluster_.nodes) {
+      auto charge = agent_charge(cluster_, node);
+      if (charge) {
+        charges_.push_back(std::move(*charge));
+      } else {
+        log_.error("{}: {}", node.name, charge.error().message);
+      }
     }
-    const auto ns = open_namespace(plan_, *node_);
-    if (!ns) return fail(ns.error());
-    return Process::spawn({.argv = agent_command(own_program(), plan_, *node_),
-                           .stdout_file = plan_.node_dir(*node_) / "agent.log",
-                           .network_namespace = ns->get(),
-                           .own_session = true});
+    agents_added_ = true;
   }
 
-  const ClusterPlan& plan_;
-  const NodePlan* node_;
-  std::optional<Process> process_;
-  Instant started_{};
-  Instant due_{};
-  Duration pause_ = first_pause;
+  void keep_running(Charge& charge) {
+    const Instant now = std::chrono::steady_clock::now();
+    if (charge.process && !charge.process->running()) {
+      log_.warning("{} has ended; starting it again in {} ms", charge.name, charge.pause.count());
+      charge.process.reset();
+      charge.not_before = now + charge.pause;
+      charge.pause = std::min(charge.pause * 2, milliseconds{5000});
+    }
+    if (charge.process || now < charge.not_before || is_killed(cluster_.directory, charge.name)) return;
+    auto process = Process::spawn(charge.spec);
+    if (!process) {
+      log_.error("{}: {}", charge.name, process.error().message);
+      charge.not_before = now + charge.pause;
+      return;
+    }
+    charge.process = std::make_unique<Process>(std::move(*process));
+    (void)write_pid_file(pid_file_of(cluster_, charge.name), charge.process->pid());
+  }
+
+  /// True when told to stop.
+  bool wait_for_news() {
+    std::vector<pollfd> polled{{signals_.get(), POLLIN, 0}};
+    for (const Charge& charge : charges_) {
+      if (charge.process) polled.push_back({charge.process->pidfd(), POLLIN, 0});
+    }
+    const int patience = agents_added_ ? 200 : 20;
+    return ::poll(polled.data(), polled.size(), patience) > 0 && (polled[0].revents & POLLIN) != 0;
+  }
+
+  Cluster cluster_;
+  UniqueFd signals_;
+  Log log_{"supervisor"};
+  std::vector<Charge> charges_;
+  bool agents_added_ = false;
 };
 
-/// Those that a supervisor left behind which was killed. The guests of the agents stay.
-Result<> end_leftovers(const ClusterPlan& plan) {
-  std::vector<pid_t> pids = servers_of(plan);
-  for (const NodePlan& node : plan.nodes) {
-    const std::vector<pid_t> agents = agents_of(plan, node);
-    pids.insert(pids.end(), agents.begin(), agents.end());
-  }
-  return end_processes(pids, SIGTERM, std::chrono::seconds{5});
-}
+}  // namespace
 
-UniqueFd block_ends() {
+Result<> supervise(const std::filesystem::path& directory) {
+  auto cluster = load_cluster(directory);
+  if (!cluster) return fail(cluster.error());
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
   sigaddset(&ends, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  return UniqueFd{::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK)};
+  UniqueFd signals{::signalfd(-1, &ends, SFD_CLOEXEC)};
+  if (!signals) return fail_errno("signalfd");
+  Supervisor supervisor{std::move(*cluster), std::move(signals)};
+  return supervisor.run();
 }
 
-int milliseconds_until(Instant due) {
-  if (due == Instant::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - std::chrono::steady_clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60000));
-}
-
-}  // namespace
-
-std::vector<std::string> server_command(const std::string& program, const ClusterPlan& plan) {
-  return {program, "server", "--data", plan.server_dir().string(), "--listen", plan.host_address + ":6443"};
-}
-
-std::vector<std::string> agent_command(const std::string& program, const ClusterPlan& plan, const NodePlan& node) {
-  const std::filesystem::path data = plan.node_dir(node);
-  return {program,
-          "node",
-          "--name",
-          node.name,
-          "--kubeconfig",
-          (data / "kubeconfig").string(),
-          "--data",
-          data.string(),
-          "--address",
-          node.address,
-          "--accelerator",
-          "auto",
-          "--memory",
-          plan.node_memory,
-          "--accelerator-cache",
-          (plan.dir / "accelerator.json").string()};
-}
-
-Result<> supervise(const ClusterPlan& plan) {
-  const Log log{"local"};
-  const auto only_one = lock_directory(plan.server_dir(), Deadline::after(std::chrono::seconds{1}));
-  if (!only_one) return fail(only_one.error());
-  const UniqueFd told_to_end = block_ends();
-  if (!told_to_end) return fail_errno("signalfd");
-  if (auto ended = end_leftovers(plan); !ended) return ended;
-  std::vector<Ward> wards;
-  wards.emplace_back(plan, nullptr);
-  for (const NodePlan& node : plan.nodes) wards.emplace_back(plan, &node);
-  for (;;) {
-    std::vector<pollfd> waiting{{.fd = told_to_end.get(), .events = POLLIN, .revents = 0}};
-    Instant due = Instant::max();
-    for (Ward& ward : wards) {
-      ward.look_after(log);
-      due = std::min(due, ward.due());
-      if (ward.pidfd() >= 0) waiting.push_back({.fd = ward.pidfd(), .events = POLLIN, .revents = 0});
-    }
-    (void)::poll(waiting.data(), waiting.size(), milliseconds_until(due));
-    if (waiting.front().revents != 0) break;
+Result<> start_supervisor(const Cluster& cluster) {
+  for (const char* name : {"logs", "pids"}) {
+    if (auto made = make_directory(cluster.directory / name); !made) return made;
   }
-  for (Ward& ward : wards) ward.ask_to_end();
-  const Deadline deadline = Deadline::after(std::chrono::seconds{5});
-  for (Ward& ward : wards) ward.end(deadline);
+  auto process = Process::spawn({.argv = {self(), "local", "supervise", "--dir", cluster.directory},
+                                 .stdout_file = cluster.directory / "logs" / "supervisor.log",
+                                 .own_session = true});
+  if (!process) return fail(process.error());
+  if (auto written = write_pid_file(cluster.supervisor_pid(), process->pid()); !written) return written;
+  process->detach();
   return {};
+}
+
+int supervisor_of(const Cluster& cluster) { return living_process(cluster.supervisor_pid()); }
+
+void stop_processes(const Cluster& cluster) {
+  kill_and_wait(supervisor_of(cluster));
+  kill_and_wait(living_process(pid_file_of(cluster, "server")));
+  for (const LocalNode& node : cluster.nodes) kill_and_wait(living_process(pid_file_of(cluster, node.name)));
+  for (const LocalNode& node : cluster.nodes) {
+    for (const int pid : processes_in(node)) kill_and_wait(pid);
+  }
 }
 
 }  // namespace godwit::local

@@ -1,16 +1,20 @@
-// Keeps a local cluster's server and agents running.
+// The process that keeps a local cluster's server and agents running.
 #pragma once
 
-#include "local/plan.hpp"
+#include "base/result.hpp"
+#include "local/cluster.hpp"
 
 namespace godwit::local {
 
-/// How the server and a node's agent are started.
-[[nodiscard]] std::vector<std::string> server_command(const std::string& program, const ClusterPlan& plan);
-[[nodiscard]] std::vector<std::string> agent_command(const std::string& program, const ClusterPlan& plan,
-                                                     const NodePlan& node);
+/// Runs until SIGTERM: starts the server and, once it has made its CA, the agents; starts each again when it dies, but
+/// for nodes that `local kill` has marked. On SIGTERM it ends them all.
+[[nodiscard]] Result<> supervise(const std::filesystem::path& directory);
 
-/// Starts all of them, and again whoever dies (but for nodes with a killed mark), until SIGTERM or SIGINT.
-[[nodiscard]] Result<> supervise(const ClusterPlan& plan);
+/// Starts `godwit local supervise` on its own; returns once it runs.
+[[nodiscard]] Result<> start_supervisor(const Cluster& cluster);
+/// The supervisor's pid while it lives, else 0.
+[[nodiscard]] int supervisor_of(const Cluster& cluster);
+/// Ends the supervisor and everything that it started, whatever state they are in.
+void stop_processes(const Cluster& cluster);
 
 }  // namespace godwit::local

@@ -1,32 +1,26 @@
-// What `godwit local` does, verb by verb. Each prints what a person wants to know.
+// What `godwit local` can do, as functions.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "local/plan.hpp"
+#include "base/result.hpp"
+#include "local/cluster.hpp"
 
 namespace godwit::local {
 
-/// Returns when all nodes are Ready. A cluster that is up already is left alone.
-[[nodiscard]] Result<> up(const UpOptions& options);
-/// Removes everything from the machine; the data below the directory stays unless `purge`.
-[[nodiscard]] Result<> down(const std::filesystem::path& dir, bool purge);
-[[nodiscard]] Result<> show_status(const std::filesystem::path& dir);
-/// Becomes the command, inside the node's network namespace: returns only on failure.
-[[nodiscard]] Result<> exec_in(const std::filesystem::path& dir, const std::string& node,
+/// Brings the cluster up, or finds it up. Returns it with all nodes Ready.
+[[nodiscard]] Result<Cluster> up(const Plan& plan);
+/// Takes it down and leaves nothing running; `purge` removes its data too (images, disks, database).
+[[nodiscard]] Result<> down(const std::filesystem::path& directory, bool purge);
+[[nodiscard]] Result<> print_status(const std::filesystem::path& directory);
+/// Runs a command in the node's network namespace; returns its exit status.
+[[nodiscard]] Result<int> exec(const std::filesystem::path& directory, const std::string& node,
                                const std::vector<std::string>& command);
-/// Takes the node off the network.
-[[nodiscard]] Result<> cut_node(const std::filesystem::path& dir, const std::string& node);
-/// Undoes cut_node and kill_node.
-[[nodiscard]] Result<> heal_node(const std::filesystem::path& dir, const std::string& node);
-/// Ends the node's agent and QEMUs at once, as if its power had gone; nothing is started there again until heal_node.
-[[nodiscard]] Result<> kill_node(const std::filesystem::path& dir, const std::string& node);
-[[nodiscard]] Result<> supervise_cluster(const std::filesystem::path& dir);
-
-/// Removes what a plan made, whatever of it is there (no lock; for up and down).
-[[nodiscard]] Result<> tear_down(const ClusterPlan& plan);
-/// The plan of a cluster that is up; Code::not_found says how to bring one up.
-[[nodiscard]] Result<ClusterPlan> plan_in(const std::filesystem::path& dir);
+[[nodiscard]] Result<> cut(const std::filesystem::path& directory, const std::string& node);
+/// Links a node again, and starts its agent again after `kill`.
+[[nodiscard]] Result<> heal(const std::filesystem::path& directory, const std::string& node);
+/// Ends a node's agent and its QEMUs at once, as a power failure would.
+[[nodiscard]] Result<> kill(const std::filesystem::path& directory, const std::string& node);
 
 }  // namespace godwit::local
