@@ -21,9 +21,9 @@ struct InstanceView {
   Role role = Role::owner;
   std::string pod_uid;
   std::string migration_uid = {};       ///< of an incoming one
-  bool ended = false;              ///< the process is dead
-  bool driver_active = false;      ///< a migration driver is at work: it has the say over this QEMU
-  bool stopping = false;           ///< a shutdown was begun
+  bool ended = false;                   ///< the process is dead
+  bool driver_active = false;           ///< a migration driver is at work: it has the say over this QEMU
+  bool stopping = false;                ///< a shutdown was begun
   std::string last_migration_uid = {};  ///< the attempt that last ended here as source: never run twice
 };
 
