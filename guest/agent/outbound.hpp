@@ -9,7 +9,8 @@
 
 namespace godwit::guest {
 
-/// Sends a numbered line every 10 ms to a peer that echoes it, and checks what comes back.
+/// Sends a numbered line every 10 ms to a peer that echoes it (plainly, or as port 7 of a guest does), and checks what
+/// comes back.
 class Outbound {
  public:
   [[nodiscard]] std::string open(const std::string& address, std::uint16_t port);
