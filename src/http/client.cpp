@@ -23,7 +23,19 @@ struct Transfer {
   Response response;
   const std::function<bool(std::string_view)>* on_bytes = nullptr;
   bool refused_by_reader = false;
+  bool repeatable = false;  ///< sending it twice does no harm
+  char detail[CURL_ERROR_SIZE] = "";
+  int attempts = 0;  ///< how often a connection stood ready and the request began to go out
 };
+
+/// curl sends a request again, without a word, when a connection that it used before dies unanswered. A write must not
+/// be: the first one may have been applied.
+int before_sending(void* self, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (transfer.attempts > 0 && !transfer.repeatable) return CURL_PREREQFUNC_ABORT;
+  ++transfer.attempts;
+  return CURL_PREREQFUNC_OK;
+}
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {
   auto& transfer = *static_cast<Transfer*>(self);
@@ -53,18 +65,11 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {
   return size;
 }
 
-TransportError error_of(CURL* handle, CURLcode code, const char* detail, const std::string& url) {
-  const Sent sent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-                            code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-                            code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE
-                        ? Sent::no
-                        : Sent::perhaps;
-  double connected = 0;
-  curl_easy_getinfo(handle, CURLINFO_APPCONNECT_TIME, &connected);
-  const std::string why = detail != nullptr && *detail != '\0' ? detail : curl_easy_strerror(code);
-  const Code kind = code == CURLE_OPERATION_TIMEDOUT ? Code::timeout : Code::unavailable;
-  return {.error = {kind, url + ": " + why},
-          .sent = code == CURLE_OPERATION_TIMEDOUT && connected == 0 ? Sent::no : sent};
+TransportError error_of(const Transfer& transfer, CURLcode code, const std::string& url) {
+  std::string why = *transfer.detail != '\0' ? transfer.detail : curl_easy_strerror(code);
+  if (code == CURLE_ABORTED_BY_CALLBACK) why = "the connection broke before the answer came";
+  return {.error = {code == CURLE_OPERATION_TIMEDOUT ? Code::timeout : Code::unavailable, url + ": " + why},
+          .sent = transfer.attempts == 0 ? Sent::no : Sent::perhaps};
 }
 
 class CurlClient final : public Client {
@@ -72,10 +77,9 @@ class CurlClient final : public Client {
   explicit CurlClient(ClientOptions options) : options_{std::move(options)} {}
 
   tl::expected<Response, TransportError> send(const Request& request, Deadline deadline) override {
+    Transfer transfer;  // outlives the handle, which points into it
     Easy handle = take();
-    Transfer transfer;
-    char detail[CURL_ERROR_SIZE] = "";
-    const HeaderList headers = prepare(handle.get(), request, transfer, detail);
+    const HeaderList headers = prepare(handle.get(), request, transfer);
     const int left = deadline.poll_timeout();
     if (left == 0) {
       give_back(std::move(handle));
@@ -83,7 +87,7 @@ class CurlClient final : public Client {
     }
     curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, left < 0 ? 0L : static_cast<long>(left));
     const CURLcode code = curl_easy_perform(handle.get());
-    if (code != CURLE_OK) return tl::unexpected(error_of(handle.get(), code, detail, options_.base_url));
+    if (code != CURLE_OK) return tl::unexpected(error_of(transfer, code, options_.base_url));
     give_back(std::move(handle));
     return std::move(transfer.response);
   }
@@ -91,12 +95,11 @@ class CurlClient final : public Client {
   tl::expected<Response, TransportError> stream(const Request& request,
                                                 const std::function<bool(std::string_view)>& on_bytes,
                                                 const std::stop_token& stop) override {
+    Transfer transfer;  // outlives the handle, which points into it
+    transfer.on_bytes = &on_bytes;
     const Easy handle = make();
     const Multi multi{curl_multi_init(), &curl_multi_cleanup};
-    Transfer transfer;
-    transfer.on_bytes = &on_bytes;
-    char detail[CURL_ERROR_SIZE] = "";
-    const HeaderList headers = prepare(handle.get(), request, transfer, detail);
+    const HeaderList headers = prepare(handle.get(), request, transfer);
     curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, 0L);
     curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT_MS, 5000L);
     curl_multi_add_handle(multi.get(), handle.get());
@@ -114,7 +117,7 @@ class CurlClient final : public Client {
     curl_multi_remove_handle(multi.get(), handle.get());
     if (!end) return tl::unexpected(TransportError{{Code::cancelled, "told to stop"}, Sent::perhaps});
     if (*end != CURLE_OK && !transfer.refused_by_reader) {
-      return tl::unexpected(error_of(handle.get(), *end, detail, options_.base_url));
+      return tl::unexpected(error_of(transfer, *end, options_.base_url));
     }
     return std::move(transfer.response);
   }
@@ -155,12 +158,14 @@ class CurlClient final : public Client {
   }
 
   void give_back(Easy handle) {
+    curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, nullptr);
+    curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, nullptr);
     const std::lock_guard lock{mutex_};
     if (idle_.size() < 16) idle_.push_back(std::move(handle));
   }
 
-  HeaderList prepare(CURL* curl, const Request& request, Transfer& transfer, char* detail) const {
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+  HeaderList prepare(CURL* curl, const Request& request, Transfer& transfer) const {
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer.detail);
     curl_easy_setopt(curl, CURLOPT_URL, (options_.base_url + encode_target(request)).c_str());
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     curl_easy_setopt(curl, CURLOPT_NOBODY, request.method == "HEAD" ? 1L : 0L);
@@ -184,6 +189,9 @@ class CurlClient final : public Client {
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+    transfer.repeatable = request.method == "GET" || request.method == "HEAD";
+    curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, &before_sending);
+    curl_easy_setopt(curl, CURLOPT_PREREQDATA, &transfer);
     return list;
   }
 

@@ -1,4 +1,4 @@
-// An HTTPS client (libcurl; HTTP/2 when the server offers it). Blocking; any number of threads may share one.
+// An HTTPS client (libcurl, HTTP/1.1: a kept connection for each request at a time). Blocking; threads may share one.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,8 @@ struct ClientOptions {
   std::string user_agent = "godwit";
 };
 
-/// How sure a failure is. A write that surely was not sent may be repeated blindly; one that perhaps was may not.
+/// How sure a failure is. A write that surely was not sent may be repeated blindly; one that perhaps was may not. `no`
+/// only when no byte of the request had begun to go out: no address, no connection, no TLS session.
 enum class Sent : unsigned char { no, perhaps };
 
 struct TransportError {

@@ -213,6 +213,43 @@ TEST_F(Http, KnowsThatNothingWasSent) {
   EXPECT_EQ(refused.error().error.code, Code::unavailable);
 }
 
+TEST_F(Http, AWriteThatDiedUnansweredWasPerhapsSentAndIsNotRepeated) {
+  std::atomic<int> writes = 0;
+  std::latch entered{1};
+  serve([&](Exchange& exchange) {
+    if (exchange.request().method == "GET") return exchange.send({});
+    if (++writes == 1) entered.count_down();
+    (void)sleep_for(seconds{600}, exchange.stop());
+  });
+  const auto alice = client(pki().alice);
+  ASSERT_TRUE(alice->send({}, soon()));  // its connection is used again by the write
+  Request request;
+  request.method = "PATCH";
+  tl::expected<Response, TransportError> outcome;
+  std::jthread caller{[&] { outcome = alice->send(request, soon()); }};
+  entered.wait();
+  server_.reset();
+  caller.join();
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().sent, Sent::perhaps) << outcome.error().error.message;
+  EXPECT_EQ(writes, 1);
+}
+
+TEST_F(Http, AWriteThatTimedOutWasPerhapsSent) {
+  serve([&](Exchange& exchange) {
+    if (exchange.request().method == "GET") return exchange.send({});
+    (void)sleep_for(seconds{600}, exchange.stop());
+  });
+  const auto alice = client(pki().alice);
+  ASSERT_TRUE(alice->send({}, soon()));
+  Request request;
+  request.method = "PATCH";
+  const auto outcome = alice->send(request, Deadline::after(std::chrono::milliseconds{200}));
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().error.code, Code::timeout);
+  EXPECT_EQ(outcome.error().sent, Sent::perhaps);
+}
+
 TEST_F(Http, CarriesWebSockets) {
   serve([](Exchange& exchange) {
     auto socket = exchange.accept_websocket("plain.kubevirt.io");
