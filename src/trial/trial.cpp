@@ -132,18 +132,29 @@ Result<Findings> run_story(const Options& options, const local::Cluster& cluster
   return findings;
 }
 
-void print_tour(const local::Cluster& cluster) {
+/// A migration as a manifest, for the tour: `kubectl create` makes another one of it each time.
+Result<std::filesystem::path> write_move(const local::Cluster& cluster) {
+  const auto path = cluster.directory / "move.yaml";
+  const auto written = write_file(path, fmt::format("apiVersion: kubevirt.io/v1\n"
+                                                    "kind: VirtualMachineInstanceMigration\n"
+                                                    "metadata:\n  generateName: {0}-\n"
+                                                    "spec:\n  vmiName: {0}\n",
+                                                    machine_name));
+  if (!written) return fail(written.error());
+  return path;
+}
+
+void print_tour(const local::Cluster& cluster, const std::filesystem::path& move) {
   fmt::print(
       "\nThe cluster stays up. Try:\n\n"
-      "  export KUBECONFIG={}\n"
-      "  kubectl get vm,vmi,pods -o wide\n"
-      "  kubectl get vmim\n"
-      "  kubectl describe vmi {}\n"
-      "  {} migrate {} --watch\n"
-      "  {} console {}\n\n"
-      "Stop it with: {} local down --dir {}\n",
-      cluster.kubeconfig().string(), machine_name, std::filesystem::read_symlink("/proc/self/exe").string(),
-      machine_name, std::filesystem::read_symlink("/proc/self/exe").string(), machine_name,
+      "  export KUBECONFIG={0}\n"
+      "  kubectl get nodes,vm,vmi,pods -o wide\n"
+      "  kubectl create -f {1}\n"
+      "  kubectl get vmim -w\n"
+      "  kubectl describe vmi {2}\n"
+      "  kubectl get events\n\n"
+      "Stop it:  {3} local down --dir {4} --purge\n",
+      cluster.kubeconfig().string(), move.string(), machine_name,
       std::filesystem::read_symlink("/proc/self/exe").string(), cluster.directory.string());
 }
 
@@ -171,7 +182,9 @@ int run_trial(const Options& options) {
   if (options.once) {
     if (auto gone = local::down(options.directory, true); !gone) return fail_trial(gone.error());
   } else if (findings && options.output != "json") {
-    print_tour(*cluster);
+    const auto move = write_move(*cluster);
+    if (!move) return fail_trial(move.error());
+    print_tour(*cluster, *move);
   }
   if (!findings) return fail_trial(findings.error());
   display.step(fmt::format("done in {} s",
