@@ -134,7 +134,7 @@ Result<Findings> run_story(const Options& options, const local::Cluster& cluster
 
 /// A migration as a manifest, for the tour: `kubectl create` makes another one of it each time.
 Result<std::filesystem::path> write_move(const local::Cluster& cluster) {
-  const auto path = cluster.directory / "move.yaml";
+  const auto path = cluster.shared() / "move.yaml";  // which `down --purge` removes
   const auto written = write_file(path, fmt::format("apiVersion: kubevirt.io/v1\n"
                                                     "kind: VirtualMachineInstanceMigration\n"
                                                     "metadata:\n  generateName: {0}-\n"
