@@ -1,5 +1,9 @@
 #include "hostnet/overlay.hpp"
 
+#include <arpa/inet.h>
+
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -7,11 +11,11 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "hostnet/commands.hpp"
+#include "hostnet/nftables.hpp"
 
 namespace godwit::hostnet {
 namespace {
 
-constexpr int vxlan_port = 4789;           // IANA's
 constexpr int guest_routing_table = 7467;  // any number that nobody else uses
 
 Result<std::string> bridge_tool(std::vector<std::string> arguments) {
@@ -54,22 +58,45 @@ Result<> set_guest_routes(const OverlaySpec& spec) {
   return ip_batch(lines);
 }
 
-}  // namespace
+/// Of its own: a bridge without one takes that of a port, and changes it as ports come and go.
+std::string bridge_mac(const OverlaySpec& spec) {
+  in_addr address{};
+  ::inet_pton(AF_INET, spec.address.c_str(), &address);
+  const std::uint32_t ip = ntohl(address.s_addr);
+  return fmt::format("02:67:{:02x}:{:02x}:{:02x}:{:02x}", ip >> 24U, (ip >> 16U) & 255U, (ip >> 8U) & 255U, ip & 255U);
+}
 
-Result<> make_overlay_devices(const OverlaySpec& spec) {
-  std::vector<std::string> lines;
-  if (index_of(spec.bridge) == 0)
-    lines.push_back(fmt::format("link add {} type bridge stp_state 0 forward_delay 0", spec.bridge));
-  if (index_of(spec.vxlan) == 0) {
-    lines.push_back(fmt::format("link add {} type vxlan id {} local {} dstport {}", spec.vxlan, spec.vni, spec.address,
-                                vxlan_port));
-  }
-  lines.push_back(fmt::format("link set {} mtu {} master {} up", spec.vxlan, spec.mtu, spec.bridge));
-  lines.push_back(fmt::format("link set {} mtu {} up", spec.bridge, spec.mtu));
-  if (auto made = ip_batch(lines); !made) return made;
-  (void)set_sysctl("net.ipv6.conf." + spec.bridge + ".disable_ipv6", "1");
-  (void)set_sysctl("net.ipv6.conf." + spec.vxlan + ".disable_ipv6", "1");
-  return {};
+/// A bridge that is given no address takes the lowest of its ports', and changes it as guests come and go: everybody
+/// else's idea of where this host's guests are would be wrong. So it is given one, from its underlay address.
+Result<std::string> bridge_mac(const std::string& address) {
+  in_addr parsed{};
+  if (::inet_pton(AF_INET, address.c_str(), &parsed) != 1) return fail(Code::invalid, address + " is no IPv4 address");
+  const std::uint32_t number = ntohl(parsed.s_addr);
+  return fmt::format("02:67:{:02x}:{:02x}:{:02x}:{:02x}", number >> 24U, (number >> 16U) & 255U, (number >> 8U) & 255U,
+                     number & 255U);
+}
+
+std::string peer_table(const OverlaySpec& spec) { return "ip godwit-" + spec.vxlan; }
+
+/// The kernel receives VXLAN on any address of the host, from anybody. Only this network (its number stands behind
+/// UDP's eight bytes and four of flags) is ours to judge: other clusters may share the host.
+Result<> make_peer_filter(const OverlaySpec& spec) {
+  return run_nft(
+      fmt::format("add table {0}\nadd set {0} peers {{ type ipv4_addr; }}\n"
+                  "add chain {0} input {{ type filter hook input priority -150; }}\nflush chain {0} input\n"
+                  "add rule {0} input udp dport {1} @th,96,24 {2} ip saddr != @peers drop\n",
+                  peer_table(spec), spec.port, spec.vni));
+}
+
+constexpr const char* dhcp_table = "bridge godwit-dhcp";
+
+Result<> make_dhcp_filter() {
+  return run_nft(
+      fmt::format("add table {0}\nadd set {0} taps {{ type ifname; }}\n"
+                  "add chain {0} from_guests {{ type filter hook prerouting priority -300; }}\n"
+                  "flush chain {0} from_guests\n"
+                  "add rule {0} from_guests iifname @taps ether type ip udp dport {{ 67, 68 }} drop\n",
+                  dhcp_table));
 }
 
 Result<> set_flood_peers(const std::string& vxlan, const std::vector<std::string>& addresses) {
@@ -95,6 +122,53 @@ Result<> set_flood_peers(const std::string& vxlan, const std::vector<std::string
   return {};
 }
 
+}  // namespace
+
+Result<> make_overlay_devices(const OverlaySpec& spec) {
+  const auto mac = bridge_mac(spec.address);
+  if (!mac) return fail(mac.error());
+  // Before there is anything to receive with.
+  if (auto filtered = make_peer_filter(spec); !filtered) return filtered;
+  std::vector<std::string> lines;
+  if (index_of(spec.bridge) == 0)
+    lines.push_back(
+        fmt::format("link add {} address {} type bridge stp_state 0 forward_delay 0", spec.bridge, bridge_mac(spec)));
+  if (index_of(spec.vxlan) == 0) {
+    lines.push_back(
+        fmt::format("link add {} type vxlan id {} local {} dstport {}", spec.vxlan, spec.vni, spec.address, spec.port));
+  }
+  lines.push_back(fmt::format("link set {} mtu {} master {} up", spec.vxlan, spec.mtu, spec.bridge));
+  lines.push_back(fmt::format("link set {} address {} mtu {} up", spec.bridge, *mac, spec.mtu));
+  if (auto made = ip_batch(lines); !made) return made;
+  (void)set_sysctl("net.ipv6.conf." + spec.bridge + ".disable_ipv6", "1");
+  (void)set_sysctl("net.ipv6.conf." + spec.vxlan + ".disable_ipv6", "1");
+  return {};
+}
+
+Result<> set_overlay_peers(const OverlaySpec& spec, const std::vector<std::string>& addresses) {
+  std::string commands = fmt::format("flush set {} peers\n", peer_table(spec));
+  if (!addresses.empty())
+    commands += fmt::format("add element {} peers {{ {} }}\n", peer_table(spec), join(addresses, ", "));
+  if (auto filtered = run_nft(commands); !filtered) return filtered;
+  return set_flood_peers(spec.vxlan, addresses);
+}
+
+Result<> remove_peer_filter(const OverlaySpec& spec) {
+  return run_nft(fmt::format("add table {0}\ndelete table {0}\n", peer_table(spec)));
+}
+
+Result<> keep_dhcp_at(const std::string& tap) {
+  if (auto made = make_dhcp_filter(); !made) return made;
+  return run_nft(fmt::format("add element {} taps {{ \"{}\" }}\n", dhcp_table, tap));
+}
+
+Result<> forget_dhcp_at(const std::string& tap) {
+  // Adding it first makes deleting it right whether it was there or not.
+  if (auto made = make_dhcp_filter(); !made) return made;
+  return run_nft(
+      fmt::format("add element {0} taps {{ \"{1}\" }}\ndelete element {0} taps {{ \"{1}\" }}\n", dhcp_table, tap));
+}
+
 Result<std::unique_ptr<Overlay>> Overlay::set_up(OverlaySpec spec) {
   if (auto made = make_overlay_devices(spec); !made) return fail(made.error().within("overlay"));
   if (auto set = set_sysctls(spec); !set) return fail(set.error().within("overlay"));
@@ -102,8 +176,6 @@ Result<std::unique_ptr<Overlay>> Overlay::set_up(OverlaySpec spec) {
   return std::unique_ptr<Overlay>{new Overlay{std::move(spec)}};
 }
 
-Result<> Overlay::set_peers(const std::vector<std::string>& addresses) {
-  return set_flood_peers(spec_.vxlan, addresses);
-}
+Result<> Overlay::set_peers(const std::vector<std::string>& addresses) { return set_overlay_peers(spec_, addresses); }
 
 }  // namespace godwit::hostnet

@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "base/files.hpp"
 #include "base/process.hpp"
 #include "qemu/migration.hpp"
@@ -216,6 +218,9 @@ TEST_F(MachineTest, MovesBetweenTwo) {
   EXPECT_EQ(info->status, MigrationStatus::completed);
   EXPECT_GT(info->total_ms, 0);
   EXPECT_GT(info->ram.total, 16LL << 20);
+  // "completed" is told a moment before the run state changes.
+  const Deadline settled = soon();
+  while ((*source)->status(soon())->state == "finish-migrate" && !settled.passed()) std::this_thread::yield();
   EXPECT_EQ((*source)->status(soon())->state, "postmigrate");
   EXPECT_FALSE((*target)->status(soon())->running);
   auto resumed = (*target)->cont(soon());
