@@ -135,7 +135,6 @@ json::Value to_json(const Cluster& c) {
                       {"linkRate", c.link_rate},
                       {"vni", c.vni},
                       {"forwardingBefore", c.forwarding_before},
-                      {"ownsRangeRoute", c.owns_range_route},
                       {"nodes", std::move(nodes)}};
 }
 
@@ -150,7 +149,6 @@ Result<Cluster> cluster_of(const json::Value& v) {
             .link_rate = json::string_at(v, "/linkRate"),
             .vni = static_cast<int>(json::int_at(v, "/vni", 1)),
             .forwarding_before = json::bool_at(v, "/forwardingBefore", true),
-            .owns_range_route = json::bool_at(v, "/ownsRangeRoute"),
             .nodes = {}};
   for (const json::Value& node : json::array_at(v, "/nodes")) {
     c.nodes.push_back({.name = json::string_at(node, "/name"),

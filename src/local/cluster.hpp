@@ -32,11 +32,13 @@ struct Cluster {
   std::int64_t node_memory = 0;
   std::string link_rate;  ///< for tbf: "1gbit"; "": unlimited
   int vni = 1;
-  bool forwarding_before = true;  ///< net.ipv4.ip_forward as it was
-  bool owns_range_route = false;  ///< the unreachable route is this cluster's to remove
+  bool forwarding_before = true;  ///< net.ipv4.ip_forward as it was before the first cluster on this machine
   std::vector<LocalNode> nodes;
 
   [[nodiscard]] std::string bridge() const { return "gw" + id + "br"; }
+  /// Each cluster has an unreachable route for the range of its own, told apart by its metric (its slice): clusters
+  /// that share a range come and go independently.
+  [[nodiscard]] std::uint32_t range_metric() const { return 4278198272U + static_cast<std::uint32_t>(vni); }
   [[nodiscard]] std::string server_address() const { return underlay_prefix + "1"; }
   [[nodiscard]] std::string server_url() const { return "https://" + server_address() + ":6443"; }
   [[nodiscard]] std::filesystem::path server_data() const { return directory / "server"; }

@@ -9,6 +9,7 @@
 #include "base/files.hpp"
 #include "base/process.hpp"
 #include "local/pid_file.hpp"
+#include "local/processes.hpp"
 
 namespace godwit::local {
 namespace {
@@ -142,6 +143,13 @@ TEST(PlanCluster, RefusesTooManyNodesAndTooFew) {
   }
 }
 
+TEST(PlanCluster, ClustersOfOneRangeHaveTheirOwnRangeRoute) {
+  const Cluster one = planned(plan_in("/tmp/one"));
+  const Cluster two = planned(plan_in("/tmp/two"), addresses_of(one));
+  EXPECT_EQ(one.cidr, two.cidr);
+  EXPECT_NE(one.range_metric(), two.range_metric());
+}
+
 TEST(ClusterFile, RoundTrip) {
   const Scratch scratch;
   Plan plan = plan_in(scratch.path());
@@ -197,6 +205,27 @@ TEST(PidFile, ThePidOfAnotherProcessIsNotOurs) {
     ASSERT_TRUE(write_file(file, text));
     EXPECT_EQ(living_process(file), 0) << text;
   }
+}
+
+TEST(Processes, AreFoundByTheirArgumentsAndEndedTogether) {
+  const Scratch scratch;
+  ASSERT_TRUE(write_file(scratch.path() / "log", ""));
+  const std::string log = scratch.path() / "log";
+  const std::vector<std::string> arguments{"-f", log};
+  EXPECT_TRUE(processes_with(arguments).empty());
+  auto one = Process::spawn({.argv = {"tail", "-f", log}});
+  auto two = Process::spawn({.argv = {"tail", "-f", log, "/dev/null"}});
+  auto other = Process::spawn({.argv = {"tail", "-q", "-f", log}});
+  ASSERT_TRUE(one && two && other);
+  const Deadline deadline = Deadline::after(std::chrono::seconds{20});
+  EXPECT_TRUE(end_all([&] { return processes_with(arguments); }, deadline));
+  EXPECT_FALSE(one->running());
+  EXPECT_FALSE(two->running());
+  EXPECT_TRUE(other->running());
+}
+
+TEST(Processes, EndAllGivesUpAtTheDeadline) {
+  EXPECT_FALSE(end_all([] { return std::vector<int>{0}; }, Deadline::after(std::chrono::milliseconds{1})));
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
 #include "local/machines.hpp"
 
-#include <dirent.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
 
+#include "base/files.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "hostnet/commands.hpp"
@@ -57,6 +55,33 @@ Result<> limit_link(const LocalNode& node, const std::string& rate) {
   return {};
 }
 
+std::string range_route(const char* verb, const Cluster& cluster) {
+  return fmt::format("route {} unreachable {} metric {}", verb, cluster.cidr, cluster.range_metric());
+}
+
+/// The underlay bridges of other clusters on this machine.
+std::vector<std::filesystem::path> bridges_of_others(const Cluster& cluster) {
+  std::vector<std::filesystem::path> found;
+  std::error_code ignored;
+  for (const auto& device : std::filesystem::directory_iterator{"/sys/class/net", ignored}) {
+    const std::string name = device.path().filename();
+    if (name.size() == cluster.bridge().size() && name.starts_with("gw") && name.ends_with("br") &&
+        name != cluster.bridge())
+      found.push_back(device.path());
+  }
+  return found;
+}
+
+/// A bridge's alias: the clusters tell each other, as the last one to go must restore what the first one found.
+constexpr const char* forwarding_was_off = "forwarding-was-off";
+
+bool forwarding_before_all_clusters(const Cluster& cluster) {
+  for (const std::filesystem::path& bridge : bridges_of_others(cluster)) {
+    if (trim(read_file(bridge / "ifalias").value_or("")) == forwarding_was_off) return false;
+  }
+  return hostnet::get_sysctl("net.ipv4.ip_forward").value_or("1") == "1";
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> taken_addresses() {
@@ -75,15 +100,12 @@ Result<std::vector<std::string>> taken_addresses() {
 }
 
 Result<> make_network(Cluster& cluster) {
-  cluster.forwarding_before = hostnet::get_sysctl("net.ipv4.ip_forward").value_or("1") == "1";
-  const auto routes = ip({"-4", "route", "show", "type", "unreachable"});
-  cluster.owns_range_route = routes && routes->find(cluster.cidr) == std::string::npos;
+  cluster.forwarding_before = forwarding_before_all_clusters(cluster);
   if (auto saved = save(cluster); !saved) return saved;
-  if (cluster.owns_range_route) {
-    if (auto made = ip({"route", "add", "unreachable", cluster.cidr, "metric", "4278198272"}); !made)
-      return fail(made.error());
-  }
-  auto made = ip_batch({fmt::format("link add {} type bridge stp_state 0 forward_delay 0", cluster.bridge()),
+  auto made = ip_batch({range_route("replace", cluster),
+                        fmt::format("link add {} type bridge stp_state 0 forward_delay 0", cluster.bridge()),
+                        fmt::format("link set {} alias {}", cluster.bridge(),
+                                    cluster.forwarding_before ? "forwarding-was-on" : forwarding_was_off),
                         fmt::format("address add {}/24 dev {}", cluster.server_address(), cluster.bridge()),
                         fmt::format("link set {} up", cluster.bridge())});
   if (!made) return made;
@@ -109,37 +131,21 @@ Result<> remove_network(const Cluster& cluster) {
   }
   if (hostnet::index_of(cluster.bridge()) != 0) note(ip({"link", "del", "dev", cluster.bridge()}));
   const auto routes = ip({"-4", "route", "show", "type", "unreachable"}).value_or("");
-  if (cluster.owns_range_route && routes.find(cluster.cidr) != std::string::npos)
-    note(ip({"route", "del", "unreachable", cluster.cidr}));
-  if (!cluster.forwarding_before) {
+  if (routes.find(fmt::format("unreachable {} metric {}", cluster.cidr, cluster.range_metric())) != std::string::npos) {
+    if (auto removed = ip_batch({range_route("del", cluster)}); !removed) outcome = removed;
+  }
+  if (!cluster.forwarding_before && bridges_of_others(cluster).empty()) {
     if (auto set = hostnet::set_sysctl("net.ipv4.ip_forward", "0"); !set) outcome = set;
   }
   return outcome;
 }
 
-Result<> set_link(const LocalNode& node, bool up) {
-  auto done = ip({"link", "set", "dev", node.link, up ? "up" : "down"});
+Result<> set_link(const LocalNode& node, bool whole) {
+  // A disabled port drops frames silently, as a broken path does; with the link down, senders would be told.
+  auto done = run_checked({.argv = {"bridge", "link", "set", "dev", node.link, "state", whole ? "3" : "0"}},
+                          Deadline::after(std::chrono::seconds{20}));
   if (!done) return fail(done.error());
   return {};
-}
-
-std::vector<int> processes_in(const LocalNode& node) {
-  struct stat wanted{};
-  if (::stat(("/run/netns/" + node.ns).c_str(), &wanted) != 0) return {};
-  std::vector<int> found;
-  DIR* processes = ::opendir("/proc");
-  if (processes == nullptr) return found;
-  while (const dirent* entry = ::readdir(processes)) {
-    const auto pid = parse_number<int>(std::string_view{static_cast<const char*>(entry->d_name)});
-    if (!pid) continue;
-    struct stat its{};
-    if (::stat(fmt::format("/proc/{}/ns/net", *pid).c_str(), &its) == 0 && its.st_ino == wanted.st_ino &&
-        its.st_dev == wanted.st_dev) {
-      found.push_back(*pid);
-    }
-  }
-  ::closedir(processes);
-  return found;
 }
 
 }  // namespace godwit::local

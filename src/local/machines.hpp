@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "local/cluster.hpp"
+#include "local/processes.hpp"
 
 namespace godwit::local {
 
@@ -17,10 +18,7 @@ namespace godwit::local {
 /// Removes all of it; what is gone already is fine. Says what could not be removed.
 [[nodiscard]] Result<> remove_network(const Cluster& cluster);
 
-/// Cuts a node's underlay link, or heals it.
-[[nodiscard]] Result<> set_link(const LocalNode& node, bool up);
-
-/// Processes that run in the node's network namespace.
-[[nodiscard]] std::vector<int> processes_in(const LocalNode& node);
+/// Cuts a node's underlay link (frames vanish, nobody is told), or heals it.
+[[nodiscard]] Result<> set_link(const LocalNode& node, bool whole);
 
 }  // namespace godwit::local

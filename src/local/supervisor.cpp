@@ -14,8 +14,8 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
-#include "local/machines.hpp"
 #include "local/pid_file.hpp"
+#include "local/processes.hpp"
 
 namespace godwit::local {
 namespace {
@@ -25,14 +25,19 @@ using std::chrono::seconds;
 
 constexpr const char* program = "/proc/self/exe";
 
+constexpr milliseconds first_pause{100};
+constexpr milliseconds longest_pause{5000};
+constexpr seconds steady{10};  // what has run this long has not failed at its start
+
 /// One program that is to run: the server, or a node's agent.
 struct Charge {
   std::string name;
   ProcessSpec spec;
   UniqueFd network_namespace = {};
   std::unique_ptr<Process> process = {};
+  Instant started = {};
   Instant not_before = Instant::min();
-  milliseconds pause{100};
+  milliseconds pause = first_pause;
 };
 
 std::filesystem::path pid_file_of(const Cluster& cluster, const std::string& name) {
@@ -113,10 +118,11 @@ class Supervisor {
   void keep_running(Charge& charge) {
     const Instant now = std::chrono::steady_clock::now();
     if (charge.process && !charge.process->running()) {
+      if (now - charge.started >= steady) charge.pause = first_pause;
       log_.warning("{} has ended; starting it again in {} ms", charge.name, charge.pause.count());
       charge.process.reset();
       charge.not_before = now + charge.pause;
-      charge.pause = std::min(charge.pause * 2, milliseconds{5000});
+      charge.pause = std::min(charge.pause * 2, longest_pause);
     }
     if (charge.process || now < charge.not_before || is_killed(cluster_.directory, charge.name)) return;
     auto process = Process::spawn(charge.spec);
@@ -126,6 +132,7 @@ class Supervisor {
       return;
     }
     charge.process = std::make_unique<Process>(std::move(*process));
+    charge.started = now;
     (void)write_pid_file(pid_file_of(cluster_, charge.name), charge.process->pid());
   }
 
@@ -177,13 +184,17 @@ Result<> start_supervisor(const Cluster& cluster) {
 
 int supervisor_of(const Cluster& cluster) { return living_process(cluster.supervisor_pid()); }
 
-void stop_processes(const Cluster& cluster) {
+Result<> stop_processes(const Cluster& cluster) {
   kill_and_wait(supervisor_of(cluster));
   kill_and_wait(living_process(pid_file_of(cluster, "server")));
   for (const LocalNode& node : cluster.nodes) kill_and_wait(living_process(pid_file_of(cluster, node.name)));
-  for (const LocalNode& node : cluster.nodes) {
-    for (const int pid : processes_in(node)) kill_and_wait(pid);
-  }
+  // Also what was started but not written down, because its starter died in between: supervisors first.
+  const Deadline deadline = Deadline::after(seconds{30});
+  bool ended = end_all([&] { return processes_with({"local", "supervise", "--dir", cluster.directory}); }, deadline) &&
+               end_all([&] { return processes_with({"server", "--data", cluster.server_data()}); }, deadline);
+  for (const LocalNode& node : cluster.nodes) ended = end_all([&] { return processes_in(node); }, deadline) && ended;
+  if (!ended) return fail(Code::timeout, "processes of the cluster do not end");
+  return {};
 }
 
 }  // namespace godwit::local

@@ -15,6 +15,7 @@ namespace godwit::local {
 /// The supervisor's pid while it lives, else 0.
 [[nodiscard]] int supervisor_of(const Cluster& cluster);
 /// Ends the supervisor and everything that it started, whatever state they are in.
-void stop_processes(const Cluster& cluster);
+/// Code::timeout: something would not end.
+[[nodiscard]] Result<> stop_processes(const Cluster& cluster);
 
 }  // namespace godwit::local

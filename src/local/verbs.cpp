@@ -11,7 +11,7 @@
 #include "base/process.hpp"
 #include "local/bootstrap.hpp"
 #include "local/machines.hpp"
-#include "local/pid_file.hpp"
+#include "local/processes.hpp"
 #include "local/supervisor.hpp"
 
 namespace godwit::local {
@@ -70,7 +70,7 @@ Result<> down(const std::filesystem::path& directory, bool purge) {
   if (!cluster && cluster.error().code != Code::not_found) return fail(cluster.error());
   std::error_code error;
   if (cluster) {
-    stop_processes(*cluster);
+    if (auto stopped = stop_processes(*cluster); !stopped) return stopped;
     if (auto removed = remove_network(*cluster); !removed) return removed;
     for (const char* name : {"cluster.json", "kubeconfig", "supervisor.pid"})
       std::filesystem::remove(directory / name, error);
@@ -149,7 +149,8 @@ Result<> kill(const std::filesystem::path& directory, const std::string& name) {
   const auto node = node_of(*cluster, name);
   if (!node) return fail(node.error());
   if (auto marked = mark(*cluster, name, true); !marked) return marked;
-  for (const int pid : processes_in(*node)) kill_and_wait(pid);
+  if (!end_all([&] { return processes_in(*node); }, Deadline::after(seconds{30})))
+    return fail(Code::timeout, "processes of " + name + " do not end");
   return {};
 }
 
