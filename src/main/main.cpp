@@ -7,14 +7,7 @@
 
 #include <fmt/format.h>
 
-#if __has_include("cli/cli.hpp")
 #include "cli/cli.hpp"
-#else
-namespace godwit::cli {
-inline std::string verbs_help() { return {}; }
-inline int run(int, char**) { return 2; }
-}  // namespace godwit::cli
-#endif
 #include "local/local.hpp"
 #include "main/programs.hpp"
 #include "migrate/tunnel.hpp"
