@@ -1,5 +1,8 @@
 #include "cli/cli.hpp"
 
+#include <functional>
+#include <memory>
+
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -8,87 +11,140 @@
 namespace godwit::cli {
 namespace {
 
-/// What the command line gave.
-struct Words {
-  std::string kubeconfig;
-  std::string ns;
-  std::string name;
-  std::string node;
-  std::filesystem::path file;
-  bool watch = false;
-  bool force = false;
+/// What the command line asks for, once it is parsed.
+struct Task {
+  std::string what;  ///< "migrate vm1"
+  std::function<Result<>(const GlobalOptions&)> run;
 };
 
-using Action = std::function<Result<>(const Session&)>;
+/// Has the verb run `action` with a session when the command line names it; `name` is read only then.
+void on_call(CLI::App& verb, Task& task, std::string what, std::shared_ptr<std::string> name,
+             std::function<Result<>(const Session&)> action) {
+  verb.callback([&task, what = std::move(what), name = std::move(name), action = std::move(action)] {
+    task.what = name ? what + " " + *name : what;
+    task.run = [action](const GlobalOptions& options) -> Result<> {
+      const auto session = open_session(options);
+      if (!session) return fail(session.error());
+      return action(*session);
+    };
+  });
+}
 
-CLI::App* add_verb(CLI::App& app, const char* name, const char* help, Words& words) {
-  CLI::App* verb = app.add_subcommand(name, help);
-  verb->add_option("--kubeconfig", words.kubeconfig,
-                   "how to reach the cluster (default: $KUBECONFIG, then ~/.kube/config)");
-  verb->add_option("-n,--namespace", words.ns, "of the machine");
-  return verb;
+void add_named(CLI::App& verb, Task& task, Result<> (*action)(const Session&, const std::string&)) {
+  auto name = std::make_shared<std::string>();
+  verb.add_option("NAME", *name, "the virtual machine")->required();
+  on_call(verb, task, verb.get_name(), name, [name, action](const Session& session) { return action(session, *name); });
+}
+
+void add_migrate(CLI::App& verb, Task& task) {
+  auto options = std::make_shared<MigrateOptions>();
+  const std::shared_ptr<std::string> name{options, &options->name};
+  verb.add_option("NAME", options->name, "the virtual machine")->required();
+  verb.add_option("--to", options->to, "the node to move it to; without it the scheduler chooses");
+  verb.add_flag("-w,--watch", options->watch, "stay and show the progress; exit status 0 only if it has moved");
+  on_call(verb, task, "migrate", name, [options](const Session& session) { return migrate(session, *options); });
+}
+
+void add_console(CLI::App& verb, Task& task) {
+  verb.footer(
+      "On a terminal, Ctrl-] leaves. With input from a pipe or file it ends when the input has been sent\n"
+      "and the guest has been quiet for three seconds. The console follows a guest that migrates.");
+  add_named(verb, task, console);
+}
+
+void add_image(CLI::App& image, Task& task) {
+  image.require_subcommand(1);
+  auto options = std::make_shared<ImportOptions>();
+  const std::shared_ptr<std::string> name{options, &options->name};
+  CLI::App* import = image.add_subcommand("import", "makes an image of a disk file (raw or qcow2)");
+  import->add_option("NAME", options->name, "one or two parts, such as debian or godwit/tiny")->required();
+  import->add_option("FILE", options->file, "the disk file")->required();
+  import->add_flag("--force", options->force, "replace an image of that name");
+  on_call(*import, task, "image import", name,
+          [options](const Session& session) { return image_import(session, *options); });
+  on_call(*image.add_subcommand("ls", "lists the images"), task, "image ls", nullptr, image_ls);
+  auto removed = std::make_shared<std::string>();
+  CLI::App* rm = image.add_subcommand("rm", "removes an image; disks made of it stay");
+  rm->add_option("NAME", *removed, "the image")->required();
+  on_call(*rm, task, "image rm", removed, [removed](const Session& session) { return image_rm(session, *removed); });
+  import->fallthrough();
+  rm->fallthrough();
+  image.get_subcommand("ls")->fallthrough();
+}
+
+void add_start(CLI::App& verb, Task& task) { add_named(verb, task, start); }
+void add_stop(CLI::App& verb, Task& task) { add_named(verb, task, stop); }
+void add_migrate_cancel(CLI::App& verb, Task& task) { add_named(verb, task, migrate_cancel); }
+void add_version(CLI::App& verb, Task& task) {
+  verb.callback([&task] {
+    task.what = "version";
+    task.run = version;
+  });
+}
+
+struct Verb {
+  const char* name;
+  const char* help;
+  void (*add)(CLI::App& verb, Task& task);
+};
+
+constexpr Verb verbs[] = {
+    {"migrate", "moves a running machine to another node", add_migrate},
+    {"migrate-cancel", "cancels a machine's migration; it goes on where it is", add_migrate_cancel},
+    {"start", "starts a machine", add_start},
+    {"stop", "shuts a machine down", add_stop},
+    {"console", "connects to a machine's serial console", add_console},
+    {"image", "disk images that volumes are cloned from: import, ls, rm", add_image},
+    {"version", "tells the version of this program and of the server", add_version},
+};
+
+/// The verb as far as the command line names one, for hints.
+std::string help_command(int argc, char** argv) {
+  for (const Verb& verb : verbs) {
+    if (argc > 1 && std::string_view{verb.name} == argv[1]) return std::string{"godwit "} + verb.name + " --help";
+  }
+  return "godwit --help";
+}
+
+int usage_error(std::string_view why, int argc, char** argv) {
+  fmt::print(stderr, "godwit: {}; see `{}`\n", why, help_command(argc, argv));
+  return 2;
 }
 
 }  // namespace
 
 std::string verbs_help() {
-  return "  migrate          moves a running machine to another node: migrate NAME [--to NODE] [--watch]\n"
-         "  migrate-cancel   cancels a machine's migration\n"
-         "  start, stop      starts or stops a machine\n"
-         "  console          a machine's serial console; Ctrl-] leaves\n"
-         "  image            images to clone disks from: import NAME FILE, ls, rm NAME\n"
-         "  version          this program's version\n";
+  std::string text;
+  for (const Verb& verb : verbs) text += fmt::format("  {:<16} {}\n", verb.name, verb.help);
+  return text;
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Moves running virtual machines between hosts.", "godwit"};
+  CLI::App app{"Godwit moves running virtual machines between hosts.", "godwit"};
   app.require_subcommand(1);
-  Words words;
-  Action action;
-  CLI::App* migrate_verb = add_verb(app, "migrate", "moves a running machine to another node", words);
-  migrate_verb->add_option("name", words.name, "of the machine")->required();
-  migrate_verb->add_option("--to", words.node, "the node to move to (default: the scheduler chooses)");
-  migrate_verb->add_flag("--watch", words.watch, "follows the migration; fails unless it succeeds");
-  migrate_verb->callback(
-      [&] { action = [&](const Session& s) { return migrate(s, words.name, words.node, words.watch); }; });
-  CLI::App* cancel_verb = add_verb(app, "migrate-cancel", "cancels a machine's migration", words);
-  cancel_verb->add_option("name", words.name, "of the machine")->required();
-  cancel_verb->callback([&] { action = [&](const Session& s) { return migrate_cancel(s, words.name); }; });
-  for (const char* name : {"start", "stop"}) {
-    CLI::App* verb = add_verb(app, name, "starts or stops a machine", words);
-    verb->add_option("name", words.name, "of the machine")->required();
-    verb->callback([&, name] { action = [&, name](const Session& s) { return start_or_stop(s, words.name, name); }; });
+  GlobalOptions global;
+  app.add_option("--kubeconfig", global.kubeconfig, "the kubeconfig file; else $KUBECONFIG, else ~/.kube/config");
+  app.add_option("-n,--namespace", global.ns, "the namespace; else the kubeconfig's");
+  Task task;
+  for (const Verb& verb : verbs) {
+    CLI::App* made = app.add_subcommand(verb.name, verb.help);
+    made->fallthrough();
+    verb.add(*made, task);
   }
-  CLI::App* console_verb = add_verb(app, "console", "a machine's serial console; Ctrl-] leaves", words);
-  console_verb->add_option("name", words.name, "of the machine")->required();
-  console_verb->callback([&] { action = [&](const Session& s) { return console(s, words.name); }; });
-  CLI::App* image_verb = app.add_subcommand("image", "images to clone disks from");
-  image_verb->require_subcommand(1);
-  CLI::App* import_verb =
-      add_verb(*image_verb, "import", "takes a disk image (raw, qcow2, …) into the image store", words);
-  import_verb->add_option("name", words.name, "one or two parts, such as debian or godwit/tiny")->required();
-  import_verb->add_option("file", words.file, "the disk image")->required();
-  import_verb->add_flag("--force", words.force, "replaces an image of that name");
-  import_verb->callback(
-      [&] { action = [&](const Session& s) { return image_import(s, words.name, words.file, words.force); }; });
-  add_verb(*image_verb, "ls", "lists the images", words)->callback([&] {
-    action = [](const Session& s) { return image_list(s); };
-  });
-  CLI::App* remove_verb = add_verb(*image_verb, "rm", "removes an image", words);
-  remove_verb->add_option("name", words.name, "of the image")->required();
-  remove_verb->callback([&] { action = [&](const Session& s) { return image_remove(s, words.name); }; });
-  app.add_subcommand("version", "this program's version")->callback([] { fmt::print("godwit 0.1.0\n"); });
   try {
     app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
   } catch (const CLI::ParseError& wrong) {
-    const int status = app.exit(wrong);
-    return status == 0 ? 0 : 2;
+    const bool known = help_command(argc, argv) != "godwit --help";
+    if (argc > 1 && argv[1][0] != '-' && !known) {
+      return usage_error(fmt::format("there is no command \"{}\"", argv[1]), argc, argv);
+    }
+    return usage_error(wrong.what(), argc, argv);
   }
-  if (!action) return 0;
-  const auto session = connect(words.kubeconfig, words.ns);
-  const Result<> done = session ? action(*session) : Result<>{fail(session.error())};
+  const auto done = task.run(global);
   if (done) return 0;
-  fmt::print(stderr, "godwit: {}\n", done.error().message);
+  fmt::print(stderr, "godwit: {}: {}\n", task.what, advise(done.error()).message);
   return 1;
 }
 

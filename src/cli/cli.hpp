@@ -1,13 +1,13 @@
-// The user's verbs: godwit migrate, migrate-cancel, start, stop, console, image, version.
+// The user's verbs: `godwit migrate vm1` and the like. Plain clients of the API.
 #pragma once
 
 #include <string>
 
 namespace godwit::cli {
 
-/// A line for each verb, for main's help.
+/// A line for each verb, for `godwit --help`.
 [[nodiscard]] std::string verbs_help();
-/// argv[0] is "godwit", argv[1] the verb. Returns the exit status: 0 done, 1 failed, 2 wrong usage.
+/// Runs the verb in argv[1]. Exit status: 0, 1 when it failed, 2 when the command line is wrong.
 int run(int argc, char** argv);
 
 }  // namespace godwit::cli

@@ -1,115 +1,93 @@
-#include <poll.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
-#include <atomic>
-#include <thread>
-
+#include "cli/console_relay.hpp"
 #include "cli/verbs.hpp"
-#include "http/websocket.hpp"
 
 namespace godwit::cli {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
+using Socket = std::unique_ptr<http::WebSocket>;
 
-constexpr char leave_key = 0x1d;  // Ctrl-]
-constexpr seconds reconnect_patience{15};
-
-/// The terminal passes every key on, until the owner goes.
-class RawTerminal {
- public:
-  RawTerminal() : changed_{::isatty(STDIN_FILENO) == 1 && ::tcgetattr(STDIN_FILENO, &before_) == 0} {
-    if (!changed_) return;
-    termios raw = before_;
-    ::cfmakeraw(&raw);
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+/// A refusal's text is a Status; its message is what people want to read.
+Error readable(Error error) {
+  if (const auto status = json::parse(error.message); status && json::string_at(*status, "/kind") == "Status") {
+    error.message = json::string_at(*status, "/message");
   }
-  RawTerminal(const RawTerminal&) = delete;
-  RawTerminal& operator=(const RawTerminal&) = delete;
-  ~RawTerminal() {
-    if (changed_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-  }
-  [[nodiscard]] bool is_terminal() const { return changed_; }
-
- private:
-  termios before_{};
-  bool changed_;
-};
-
-void write_out(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (n <= 0) return;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
+  return error;
 }
 
-Result<std::unique_ptr<http::WebSocket>> open_console(const Session& session, const std::string& name) {
-  const http::ClientOptions& options = session.client.transport().options();
+Result<Socket> connect(const Session& session, const std::string& name) {
   http::Request request;
   request.path = fmt::format("/apis/subresources.kubevirt.io/v1/namespaces/{}/virtualmachineinstances/{}/console",
                              session.ns, name);
-  if (!options.bearer_token.empty()) request.headers.set("authorization", "Bearer " + options.bearer_token);
-  return http::connect_websocket(options.base_url, options.tls, request, "plain.kubevirt.io",
-                                 Deadline::after(seconds{10}));
+  if (!session.config.token.empty()) request.headers.set("Authorization", "Bearer " + session.config.token);
+  const http::ClientTls tls{
+      session.config.ca_pem, session.config.client_certificate_pem, session.config.client_key_pem, {}};
+  auto socket =
+      http::connect_websocket(session.config.server, tls, request, "plain.kubevirt.io", Deadline::after(seconds{10}));
+  if (!socket) return fail(readable(socket.error()));
+  return socket;
 }
 
-/// The guest may have moved: its console is at another host then.
-Result<std::unique_ptr<http::WebSocket>> open_again(const Session& session, const std::string& name) {
-  const Deadline deadline = Deadline::after(reconnect_patience);
+/// Where the guest runs; "" when it does not run, nothing when that cannot be told.
+std::optional<std::string> node_of(const Session& session, const std::string& name) {
+  const auto vmi = session.client.get(kube::resources::virtual_machine_instances, session.key(name));
+  if (!vmi) return vmi.error().code == Code::not_found ? std::optional<std::string>{""} : std::nullopt;
+  const std::string phase = json::string_at(*vmi, "/status/phase");
+  if (phase == "Succeeded" || phase == "Failed") return "";
+  return json::string_at(*vmi, "/status/nodeName");
+}
+
+/// For the person, not for the pipe: raw terminals need the carriage return.
+void tell(std::string_view text) { fmt::print(stderr, "\r\n[godwit: {}]\r\n", text); }
+
+/// Connects again, wherever the guest runs by now. An empty socket: the person left, or the guest has ended.
+Result<Socket> follow(const Session& session, const std::string& name, std::string& node, ConsoleRelay& relay) {
+  const Deadline patience = Deadline::after(seconds{60});
   for (;;) {
-    auto socket = open_console(session, name);
-    if (socket || deadline.passed() || socket.error().code == Code::not_found) return socket;
-    (void)sleep_for(std::chrono::milliseconds{200}, {});
-  }
-}
-
-/// Copies between terminal and guest. True: the user has left; false: the stream ended.
-bool converse(http::WebSocket& socket, bool terminal) {
-  std::atomic<bool> ended = false;
-  std::jthread reader{[&] {
-    for (;;) {
-      const auto message = socket.receive(Deadline::never());
-      if (!message || !*message) break;
-      write_out(**message);
+    const auto now = node_of(session, name);
+    if (now && now->empty()) {
+      tell(name + " has ended");
+      return Socket{};
     }
-    ended = true;
-  }};
-  bool left = false;
-  std::optional<Deadline> last_call;  // piped input has ended: what the guest still says is awaited for a while
-  while (!ended && !left) {
-    pollfd p{last_call ? -1 : STDIN_FILENO, POLLIN, 0};
-    if (::poll(&p, 1, 100) > 0) {
-      char bytes[1024];
-      const ssize_t n = ::read(STDIN_FILENO, bytes, sizeof bytes);
-      const std::string_view typed{bytes, n > 0 ? static_cast<std::size_t>(n) : 0};
-      left = terminal && typed.find(leave_key) != std::string_view::npos;
-      if (n <= 0)
-        last_call = Deadline::after(seconds{2});
-      else if (!left && !socket.send(typed))
-        break;
+    if (now) {
+      auto socket = connect(session, name);
+      if (socket) {
+        tell(*now == node ? "the stream broke; connected again"
+                          : fmt::format("{} moved from {} to {}; connected again", name, node, *now));
+        node = *now;
+        return socket;
+      }
+      if (patience.passed()) return fail(socket.error().within("the stream broke"));
+    } else if (patience.passed()) {
+      return fail(Code::unavailable, "the stream broke, and the API server does not answer");
     }
-    if (last_call && last_call->passed()) left = true;
+    if (!relay.wait(milliseconds{100})) return Socket{};
   }
-  socket.close();
-  return left;
 }
 
 }  // namespace
 
 Result<> console(const Session& session, const std::string& name) {
-  auto socket = open_console(session, name);
+  auto socket = connect(session, name);
+  if (!socket && socket.error().code == Code::not_found) {
+    return fail(Code::not_found, fmt::format("{}; see `kubectl get vmi -n {}`", socket.error().message, session.ns));
+  }
   if (!socket) return fail(socket.error());
-  const RawTerminal terminal;
-  if (terminal.is_terminal()) fmt::print(stderr, "Connected to {}. Ctrl-] leaves.\r\n", name);
-  while (!converse(**socket, terminal.is_terminal())) {
-    fmt::print(stderr, "\r\nThe stream has ended; connecting again.\r\n");
-    socket = open_again(session, name);
+  std::string node = node_of(session, name).value_or("");
+  const auto terminal = Terminal::enter();
+  if (!terminal) return fail(terminal.error());
+  ConsoleRelay relay{*terminal};
+  if (terminal->interactive()) tell("console of " + name + "; Ctrl-] leaves");
+  while (*socket) {
+    if (relay.carry(**socket) == ConsoleRelay::End::left) break;
+    socket->reset();
+    socket = follow(session, name, node, relay);
     if (!socket) return fail(socket.error());
   }
+  if (terminal->interactive()) fmt::print(stderr, "\r\n");
   return {};
 }
 

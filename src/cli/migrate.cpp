@@ -1,104 +1,158 @@
-#include <unistd.h>
-
+// migrate and migrate-cancel.
 #include <fmt/format.h>
 
-#include "base/quantity.hpp"
-#include "cli/progress.hpp"
+#include "base/text.hpp"
+#include "cli/live_line.hpp"
+#include "cli/migration_view.hpp"
 #include "cli/verbs.hpp"
 
 namespace godwit::cli {
 namespace {
 
 using namespace kube::resources;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 
-Result<> check_node(const Session& session, const std::string& node) {
+Result<> check_target(const Session& session, const std::string& node, const std::string& source) {
+  if (node == source) return fail(Code::invalid, fmt::format("it runs on {} already; choose another node", node));
   const auto found = session.client.get(nodes, {.ns = {}, .name = node});
   if (found) return {};
   if (found.error().code != Code::not_found) return fail(found.error());
-  return fail(Code::not_found, fmt::format("there is no node \"{}\"; see `kubectl get nodes`", node));
+  std::vector<std::string> names;
+  if (const auto all = session.client.list(nodes)) {
+    for (const json::Value& object : all->items) names.push_back(kube::key_of(object).name);
+  }
+  return fail(Code::not_found, fmt::format("there is no node {}; choose one of {}", node, join(names, ", ")));
 }
 
-std::string why_it_failed(const Session& session, const json::Value& migration) {
+Failure not_running(const Session& session, const std::string& name) {
+  if (session.client.get(virtual_machines, session.key(name))) {
+    return fail(Code::not_found,
+                fmt::format("it does not run; start it with `godwit start {} -n {}`", name, session.ns));
+  }
+  return fail(Code::not_found,
+              fmt::format("namespace {0} has no such machine; see `kubectl get vm,vmi -n {0}`", session.ns));
+}
+
+/// Follows it until it is over or deleted; the last that was seen of it.
+Result<json::Value> follow(const Session& session, json::Value migration) {
+  const kube::Key key = kube::key_of(migration);
+  const kube::ListOptions only_it{.label_selector = {}, .field_selector = "metadata.name=" + key.name};
+  LiveLine line;
+  Deadline patience = Deadline::after(seconds{60});
+  line.show(progress_line(migration));
+  for (bool gone = false; !gone && !is_over(migration);) {
+    std::stop_source enough;
+    const auto on_event = [&](const kube::WatchEvent& event) {
+      if (event.type == kube::WatchEvent::Type::bookmark) return;
+      migration = event.object;
+      gone = event.type == kube::WatchEvent::Type::deleted;
+      line.show(progress_line(migration));
+      if (gone || is_over(migration)) enough.request_stop();
+    };
+    (void)session.client.watch(virtual_machine_instance_migrations, key.ns,
+                               json::string_at(migration, "/metadata/resourceVersion"), only_it, on_event,
+                               enough.get_token());
+    if (gone || is_over(migration)) break;
+    // The stream broke: the server may be starting anew.
+    auto again = session.client.get(virtual_machine_instance_migrations, key);
+    if (again) {
+      migration = std::move(*again);
+      patience = Deadline::after(seconds{60});
+    } else if (again.error().code == Code::not_found) {
+      gone = true;
+    } else if (patience.passed()) {
+      return fail(again.error().within("lost sight of migration " + key.name));
+    }
+    (void)sleep_for(milliseconds{100}, {});
+  }
+  return migration;
+}
+
+/// The source's agent writes the figures a moment after the success.
+json::Value with_figures(const Session& session, json::Value migration) {
+  const Deadline patience = Deadline::after(seconds{3});
+  while (json::find(migration, "/status/result") == nullptr && !patience.passed()) {
+    (void)sleep_for(milliseconds{20}, {});
+    auto again = session.client.get(virtual_machine_instance_migrations, kube::key_of(migration));
+    if (!again) break;
+    migration = std::move(*again);
+  }
+  return migration;
+}
+
+/// Why it failed: what the agents reported, else the newest warning about it.
+std::string failure_reason(const Session& session, const json::Value& migration) {
   std::string reason = json::string_at(migration, "/status/migrationState/failureReason");
-  const std::string name = json::string_at(migration, "/metadata/name");
-  const auto happened =
-      session.client.list(events, session.ns, {.label_selector = {}, .field_selector = "involvedObject.name=" + name});
-  if (reason.empty() && happened) {
-    for (const json::Value& event : happened->items) {
-      if (json::string_at(event, "/type") == "Warning") reason = json::string_at(event, "/message");
+  if (!reason.empty()) return reason;
+  const auto uid = json::string_at(migration, "/metadata/uid");
+  if (const auto all = session.client.list(events, session.ns)) {
+    std::string newest;
+    for (const json::Value& event : all->items) {
+      if (json::string_at(event, "/involvedObject/uid") != uid || json::string_at(event, "/type") != "Warning")
+        continue;
+      const std::string time = json::string_at(event, "/lastTimestamp");
+      if (time < newest) continue;
+      newest = time;
+      reason = json::string_at(event, "/message");
     }
   }
-  return reason.empty() ? "see `kubectl describe vmim " + name + "`" : reason;
+  if (!reason.empty()) return reason;
+  const bool cancelled = json::find(migration, "/metadata/deletionTimestamp") != nullptr;
+  return cancelled ? "it was cancelled" : "its object vanished";
 }
 
-/// Prints progress until the migration is final; returns the final object.
-Result<json::Value> follow(const Session& session, const kube::Key& key) {
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  std::string shown;
-  for (;;) {
-    auto now = session.client.get(virtual_machine_instance_migrations, key);
-    if (!now) return now;
-    const std::string line = progress_line(*now);
-    if (line != shown) fmt::print("{}{}{}", terminal ? "\r\033[K" : "", line, terminal ? "" : "\n");
-    std::fflush(stdout);
-    shown = line;
-    const std::string phase = json::string_at(*now, "/status/phase");
-    if (phase == "Failed" || (phase == "Succeeded" && json::find(*now, "/status/result") != nullptr)) {
-      if (terminal) fmt::print("\n");
-      return now;
-    }
-    (void)sleep_for(std::chrono::milliseconds{50}, {});
+Result<> watch_migration(const Session& session, const json::Value& created) {
+  auto end = follow(session, created);
+  if (!end) return fail(end.error());
+  if (has_succeeded(*end)) {
+    fmt::print("{}\n", summary_line(with_figures(session, std::move(*end))));
+    return {};
   }
+  const std::string name = json::string_at(*end, "/spec/vmiName");
+  std::string reason = failure_reason(session, *end);
+  while (reason.ends_with('.')) reason.pop_back();
+  const auto vmi = session.client.get(virtual_machine_instances, session.key(name));
+  const std::string where = vmi ? fmt::format("it is on {} ({})", json::string_at(*vmi, "/status/nodeName", "no node"),
+                                              json::string_at(*vmi, "/status/phase"))
+                                : "it does not run any more";
+  return fail(Code::conflict, fmt::format("the migration failed: {}; {}", reason, where));
 }
 
 }  // namespace
 
-Result<> migrate(const Session& session, const std::string& name, const std::string& node, bool watch) {
-  if (!node.empty()) {
-    if (auto known = check_node(session, node); !known) return known;
-  }
+Result<> migrate(const Session& session, const MigrateOptions& options) {
+  const auto vmi = session.client.get(virtual_machine_instances, session.key(options.name));
+  if (!vmi && vmi.error().code == Code::not_found) return not_running(session, options.name);
+  if (!vmi) return fail(vmi.error());
   json::Value wanted = json::Object{{"metadata", json::Object{{"generateName", "kubevirt-migrate-vm-"}}},
-                                    {"spec", json::Object{{"vmiName", name}}}};
-  if (!node.empty()) json::set(wanted, "/spec/addedNodeSelector", json::Object{{"kubernetes.io/hostname", node}});
-  const auto made = session.client.create(virtual_machine_instance_migrations, session.ns, wanted);
-  if (!made) return fail(made.error());
-  fmt::print("VM {} was scheduled to migrate\n", name);
-  if (!watch) return {};
-  const auto ended = follow(session, kube::key_of(*made));
-  if (!ended) return fail(ended.error());
-  if (json::string_at(*ended, "/status/phase") != "Succeeded") {
-    return fail(Code::internal, fmt::format("the migration of {} failed: {}", name, why_it_failed(session, *ended)));
+                                    {"spec", json::Object{{"vmiName", options.name}}}};
+  if (!options.to.empty()) {
+    auto right = check_target(session, options.to, json::string_at(*vmi, "/status/nodeName"));
+    if (!right) return right;
+    json::set(wanted, "/spec/addedNodeSelector", json::Object{{"kubernetes.io/hostname", options.to}});
   }
-  fmt::print("{}", summary_of(*ended));
-  return {};
+  const auto created = session.client.create(virtual_machine_instance_migrations, session.ns, wanted);
+  if (!created) return fail(created.error());
+  fmt::print("VM {} was scheduled to migrate\n", options.name);
+  if (!options.watch) return {};
+  return watch_migration(session, *created);
 }
 
 Result<> migrate_cancel(const Session& session, const std::string& name) {
-  const auto list = session.client.list(virtual_machine_instance_migrations, session.ns,
-                                        {.label_selector = "kubevirt.io/vmi-name=" + name, .field_selector = {}});
-  if (!list) return fail(list.error());
-  for (const json::Value& migration : list->items) {
-    const std::string phase = json::string_at(migration, "/status/phase");
-    if (phase == "Succeeded" || phase == "Failed") continue;
+  const auto all = session.client.list(virtual_machine_instance_migrations, session.ns,
+                                       {.label_selector = "kubevirt.io/vmi-name=" + name, .field_selector = {}});
+  if (!all) return fail(all.error());
+  for (const json::Value& migration : all->items) {
+    if (is_over(migration)) continue;
     const kube::Key key = kube::key_of(migration);
     if (auto removed = session.client.remove(virtual_machine_instance_migrations, key); !removed) {
-      return fail(
-          removed.error().within(fmt::format("Error canceling migration {} of a VirtualMachine {}", key.name, name)));
+      return fail(removed.error().within("migration " + key.name));
     }
     fmt::print("VM {} was scheduled to migrate-cancel\n", name);
     return {};
   }
-  return fail(Code::not_found, "Found no migration to cancel for " + name);
-}
-
-Result<> start_or_stop(const Session& session, const std::string& name, const std::string& action) {
-  const auto done = session.client.call(
-      "PUT",
-      fmt::format("/apis/subresources.kubevirt.io/v1/namespaces/{}/virtualmachines/{}/{}", session.ns, name, action),
-      "{}");
-  if (!done) return fail(done.error());
-  fmt::print("VM {} was scheduled to {}\n", name, action);
-  return {};
+  return fail(Code::not_found, fmt::format("found no migration to cancel; see `kubectl get vmim -n {}`", session.ns));
 }
 
 }  // namespace godwit::cli

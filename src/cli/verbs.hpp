@@ -1,25 +1,38 @@
-// Each verb as a function; a file each.
+// The verbs as functions, a file each. Errors have no prefix: cli.cpp says which verb on which object failed. Internal.
 #pragma once
 
 #include <filesystem>
 #include <string>
 
+#include "base/result.hpp"
 #include "cli/session.hpp"
 
 namespace godwit::cli {
 
-/// Creates a migration. `node`: "" lets the scheduler choose. With `watch`, follows it and fails unless it succeeds.
-[[nodiscard]] Result<> migrate(const Session& session, const std::string& name, const std::string& node, bool watch);
-/// Deletes the VM's unfinished migration.
+struct MigrateOptions {
+  std::string name;
+  std::string to;      ///< node; "": the scheduler chooses
+  bool watch = false;  ///< stay until it is over; an error unless it succeeded
+};
+[[nodiscard]] Result<> migrate(const Session& session, const MigrateOptions& options);
 [[nodiscard]] Result<> migrate_cancel(const Session& session, const std::string& name);
-/// `action` is "start" or "stop".
-[[nodiscard]] Result<> start_or_stop(const Session& session, const std::string& name, const std::string& action);
-/// The serial console on this terminal, until Ctrl-] or the end of standard input. Connects again when the guest moved.
+
+[[nodiscard]] Result<> start(const Session& session, const std::string& name);
+[[nodiscard]] Result<> stop(const Session& session, const std::string& name);
+
+/// The guest's serial console on standard input and output, until Ctrl-] (on a terminal) or the end of the input.
 [[nodiscard]] Result<> console(const Session& session, const std::string& name);
 
-[[nodiscard]] Result<> image_import(const Session& session, const std::string& name, const std::filesystem::path& file,
-                                    bool force);
-[[nodiscard]] Result<> image_list(const Session& session);
-[[nodiscard]] Result<> image_remove(const Session& session, const std::string& name);
+struct ImportOptions {
+  std::string name;
+  std::filesystem::path file;
+  bool force = false;  ///< replace an image of that name
+};
+[[nodiscard]] Result<> image_import(const Session& session, const ImportOptions& options);
+[[nodiscard]] Result<> image_ls(const Session& session);
+[[nodiscard]] Result<> image_rm(const Session& session, const std::string& name);
+
+/// The program's version, and the server's when there is one.
+[[nodiscard]] Result<> version(const GlobalOptions& options);
 
 }  // namespace godwit::cli
