@@ -12,8 +12,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/unique_fd.hpp"
-#include "hostnet/commands.hpp"
+#include "base/clock.hpp"
 
 namespace godwit::hostnet {
 namespace {
@@ -33,13 +32,37 @@ struct [[gnu::packed]] ArpFrame {
   std::uint32_t target_ip = 0;
 };
 
-Result<Mac> mac_of_device(int socket, const std::string& device) {
+/// A frame and where it goes.
+struct Ready {
+  ArpFrame frame;
+  sockaddr_ll to{};
+
+  [[nodiscard]] Result<> send(int socket) const {
+    if (::sendto(socket, &frame, sizeof frame, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0)
+      return fail_errno("announcing an address");
+    return {};
+  }
+};
+
+/// The socket knows the namespace that the device is in.
+Result<Ready> make_frame(int socket, const std::string& device, std::uint32_t address, Mac mac) {
   ifreq request{};
   std::strncpy(request.ifr_name, device.c_str(), IFNAMSIZ - 1);
-  if (::ioctl(socket, SIOCGIFHWADDR, &request) != 0) return fail_errno(device);
-  Mac mac{};
-  std::memcpy(mac.data(), request.ifr_hwaddr.sa_data, mac.size());
-  return mac;
+  if (mac == Mac{}) {
+    if (::ioctl(socket, SIOCGIFHWADDR, &request) != 0) return fail_errno(device);
+    std::memcpy(mac.data(), request.ifr_hwaddr.sa_data, mac.size());
+  }
+  if (::ioctl(socket, SIOCGIFINDEX, &request) != 0) return fail_errno(device);
+  Ready ready;
+  ready.frame.source = mac;
+  ready.frame.sender_mac = mac;
+  ready.frame.sender_ip = address;
+  ready.frame.target_ip = address;
+  ready.to.sll_family = AF_PACKET;
+  ready.to.sll_ifindex = request.ifr_ifindex;
+  ready.to.sll_halen = 6;
+  std::memset(ready.to.sll_addr, 0xff, 6);
+  return ready;
 }
 
 }  // namespace
@@ -56,28 +79,27 @@ Result<Mac> parse_mac(const std::string& text) {
   return mac;
 }
 
-Result<> announce_address(const std::string& device, const std::string& address, const std::string& mac) {
-  const int index = index_of(device);
-  if (index == 0) return fail(Code::not_found, "no device " + device);
-  const UniqueFd socket{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
+Result<Announcer> Announcer::create(std::string device, const std::string& address, const std::string& mac) {
+  UniqueFd socket{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
   if (!socket) return fail_errno("packet socket");
-  const auto sender = mac.empty() ? mac_of_device(socket.get(), device) : parse_mac(mac);
-  if (!sender) return fail(sender.error());
+  Result<Mac> parsed = mac.empty() ? Mac{} : parse_mac(mac);
+  if (!parsed) return fail(parsed.error());
   in_addr ip{};
   if (::inet_pton(AF_INET, address.c_str(), &ip) != 1) return fail(Code::invalid, address + " is no IPv4 address");
-  ArpFrame frame;
-  frame.source = *sender;
-  frame.sender_mac = *sender;
-  frame.sender_ip = ip.s_addr;
-  frame.target_ip = ip.s_addr;
-  sockaddr_ll to{};
-  to.sll_family = AF_PACKET;
-  to.sll_ifindex = index;
-  to.sll_halen = 6;
-  std::memset(to.sll_addr, 0xff, 6);
-  if (::sendto(socket.get(), &frame, sizeof frame, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
-    return fail_errno("announcing " + address);
-  }
+  return Announcer{std::move(socket), std::move(device), ip.s_addr, *parsed};
+}
+
+Result<> Announcer::announce() {
+  repeats_ = {};
+  const auto frame = make_frame(socket_.get(), device_, address_, mac_);
+  if (!frame) return fail(frame.error());
+  if (auto sent = frame->send(socket_.get()); !sent) return sent;
+  repeats_ = std::jthread{[socket = socket_.get(), again = *frame](const std::stop_token& stop) {
+    for (const int pause : {50, 100, 150}) {
+      if (!sleep_for(std::chrono::milliseconds{pause}, stop)) return;
+      (void)again.send(socket);
+    }
+  }};
   return {};
 }
 

@@ -4,7 +4,6 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -40,29 +39,6 @@ Result<> accept_dhcp_alone(int socket) {
   const sock_fprog program{sizeof code / sizeof code[0], code};
   if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
     return fail_errno("DHCP filter");
-  return {};
-}
-
-/// Sees the guest's frames before a bridge takes them: only sockets for all protocols do.
-/// The kernel lets through to us only IPv4 UDP to port 67 that is not a later fragment: whatever else the guest sends
-/// costs nothing.
-Result<> filter_questions(int socket) {
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 8),
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 23),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 6),
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 20),
-      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 4, 0),
-      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14),
-      BPF_STMT(BPF_LD | BPF_H | BPF_IND, 16),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 67, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0xffff),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-  };
-  const sock_fprog program{.len = std::size(code), .filter = code};
-  if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
-    return fail_errno("filter of a packet socket");
   const int yes = 1;
   (void)::setsockopt(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes);  // Linux 4.20; saves time only
   return {};
@@ -74,7 +50,7 @@ Result<UniqueFd> listen_on(const std::string& device) {
   // No protocol yet: it hears nothing before its filter is set.
   UniqueFd socket{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!socket) return fail_errno("packet socket");
-  if (auto filtered = filter_questions(socket.get()); !filtered) return fail(filtered.error());
+  if (auto filtered = accept_dhcp_alone(socket.get()); !filtered) return fail(filtered.error());
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   // All protocols: such sockets see a frame before the tap's bridge takes it away; one for IPv4 alone would not.

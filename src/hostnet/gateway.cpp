@@ -1,33 +1,11 @@
 #include "hostnet/gateway.hpp"
 
-#include <nftables/libnftables.h>
-
-#include <memory>
-
 #include <fmt/format.h>
 
 #include "hostnet/commands.hpp"
+#include "hostnet/nftables.hpp"
 
 namespace godwit::hostnet {
-namespace {
-
-/// Runs nftables commands as one transaction, in this process.
-Result<> run_nft(const std::string& commands) {
-  struct Freer {
-    void operator()(nft_ctx* context) const { nft_ctx_free(context); }
-  };
-  const std::unique_ptr<nft_ctx, Freer> context{nft_ctx_new(NFT_CTX_DEFAULT)};
-  if (!context) return fail(Code::internal, "nftables does not start");
-  nft_ctx_buffer_error(context.get());
-  nft_ctx_buffer_output(context.get());
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) {
-    return fail(Code::internal, fmt::format("nftables: {}", nft_ctx_get_error_buffer(context.get())));
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<> set_up_gateway(const GatewaySpec& spec) {
   const OverlaySpec& overlay = spec.overlay;
   if (auto made = make_overlay_devices(overlay); !made) return fail(made.error().within("gateway"));
@@ -55,6 +33,7 @@ Result<> remove_gateway(const GatewaySpec& spec) {
     if (index_of(device) == 0) continue;
     if (auto removed = ip({"link", "del", "dev", device}); !removed) outcome = fail(removed.error());
   }
+  if (auto removed = remove_peer_filter(spec.overlay); !removed) outcome = removed;
   // Adding it first makes deleting it right whether it was there or not.
   if (auto removed = run_nft(fmt::format("add table ip {0}\ndelete table ip {0}\n", spec.table)); !removed)
     outcome = removed;

@@ -2,8 +2,6 @@
 
 #include <arpa/inet.h>
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -66,16 +64,6 @@ std::string bridge_mac(const OverlaySpec& spec) {
   return fmt::format("02:67:{:02x}:{:02x}:{:02x}:{:02x}", ip >> 24U, (ip >> 16U) & 255U, (ip >> 8U) & 255U, ip & 255U);
 }
 
-/// A bridge that is given no address takes the lowest of its ports', and changes it as guests come and go: everybody
-/// else's idea of where this host's guests are would be wrong. So it is given one, from its underlay address.
-Result<std::string> bridge_mac(const std::string& address) {
-  in_addr parsed{};
-  if (::inet_pton(AF_INET, address.c_str(), &parsed) != 1) return fail(Code::invalid, address + " is no IPv4 address");
-  const std::uint32_t number = ntohl(parsed.s_addr);
-  return fmt::format("02:67:{:02x}:{:02x}:{:02x}:{:02x}", number >> 24U, (number >> 16U) & 255U, (number >> 8U) & 255U,
-                     number & 255U);
-}
-
 std::string peer_table(const OverlaySpec& spec) { return "ip godwit-" + spec.vxlan; }
 
 /// The kernel receives VXLAN on any address of the host, from anybody. Only this network (its number stands behind
@@ -125,20 +113,17 @@ Result<> set_flood_peers(const std::string& vxlan, const std::vector<std::string
 }  // namespace
 
 Result<> make_overlay_devices(const OverlaySpec& spec) {
-  const auto mac = bridge_mac(spec.address);
-  if (!mac) return fail(mac.error());
   // Before there is anything to receive with.
   if (auto filtered = make_peer_filter(spec); !filtered) return filtered;
   std::vector<std::string> lines;
   if (index_of(spec.bridge) == 0)
-    lines.push_back(
-        fmt::format("link add {} address {} type bridge stp_state 0 forward_delay 0", spec.bridge, bridge_mac(spec)));
+    lines.push_back(fmt::format("link add {} type bridge stp_state 0 forward_delay 0", spec.bridge));
   if (index_of(spec.vxlan) == 0) {
     lines.push_back(
         fmt::format("link add {} type vxlan id {} local {} dstport {}", spec.vxlan, spec.vni, spec.address, spec.port));
   }
   lines.push_back(fmt::format("link set {} mtu {} master {} up", spec.vxlan, spec.mtu, spec.bridge));
-  lines.push_back(fmt::format("link set {} address {} mtu {} up", spec.bridge, *mac, spec.mtu));
+  lines.push_back(fmt::format("link set {} address {} mtu {} up", spec.bridge, bridge_mac(spec), spec.mtu));
   if (auto made = ip_batch(lines); !made) return made;
   (void)set_sysctl("net.ipv6.conf." + spec.bridge + ".disable_ipv6", "1");
   (void)set_sysctl("net.ipv6.conf." + spec.vxlan + ".disable_ipv6", "1");

@@ -17,6 +17,7 @@ struct OverlaySpec {
   int mtu = 1450;
   std::string bridge = "gwbr0";
   std::string vxlan = "gwvx0";
+  int port = 4789;  ///< of VXLAN; IANA's
 };
 
 class Overlay {
@@ -36,9 +37,17 @@ class Overlay {
   std::vector<std::string> peers_;
 };
 
-/// The bridge and its VXLAN device alone, without routes; for set_up and for the gateway's leg.
+/// The bridge and its VXLAN device alone, without routes; for set_up and for the gateway's leg. Until it has peers it
+/// accepts nothing.
 [[nodiscard]] Result<> make_overlay_devices(const OverlaySpec& spec);
-/// Flooding entries of a VXLAN device, made to be just these.
-[[nodiscard]] Result<> set_flood_peers(const std::string& vxlan, const std::vector<std::string>& addresses);
+/// Whom broadcasts are flooded to, and from whom this VXLAN network is accepted at all, made to be just these.
+[[nodiscard]] Result<> set_overlay_peers(const OverlaySpec& spec, const std::vector<std::string>& addresses);
+/// Removes the nftables table that accepts VXLAN from peers only; an absent one is fine.
+[[nodiscard]] Result<> remove_peer_filter(const OverlaySpec& spec);
+
+/// DHCP of a guest that is bridged stays between it and this host: neither its questions nor answers of its own get
+/// past its tap.
+[[nodiscard]] Result<> keep_dhcp_at(const std::string& tap);
+[[nodiscard]] Result<> forget_dhcp_at(const std::string& tap);
 
 }  // namespace godwit::hostnet

@@ -1,7 +1,9 @@
 #include "hostnet/routes.hpp"
 
+#include <linux/neighbour.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
 #include <netlink/route/route.h>
 
 #include <memory>
@@ -18,6 +20,7 @@ struct Freer {
 };
 using Socket = std::unique_ptr<nl_sock, Freer<nl_socket_free>>;
 using Route = std::unique_ptr<rtnl_route, Freer<rtnl_route_put>>;
+using Neighbour = std::unique_ptr<rtnl_neigh, Freer<rtnl_neigh_put>>;
 using Address = std::unique_ptr<nl_addr, Freer<nl_addr_put>>;
 
 Failure fail_netlink(std::string_view what, int code) {
@@ -84,6 +87,23 @@ Result<> release(int device_index) {
   if (!socket) return fail(socket.error());
   const int code = rtnl_link_release_ifindex(socket->get(), device_index);
   if (code < 0) return fail_netlink("release", code);
+  return {};
+}
+
+Result<> learn_bridge_port(const std::string& mac, int device_index) {
+  const auto socket = open_socket();
+  if (!socket) return fail(socket.error());
+  nl_addr* parsed = nullptr;
+  if (const int code = nl_addr_parse(mac.c_str(), AF_LLC, &parsed); code < 0) return fail_netlink(mac, code);
+  const Address address{parsed};
+  const Neighbour entry{rtnl_neigh_alloc()};
+  rtnl_neigh_set_family(entry.get(), AF_BRIDGE);
+  rtnl_neigh_set_ifindex(entry.get(), device_index);
+  rtnl_neigh_set_lladdr(entry.get(), address.get());
+  rtnl_neigh_set_flags(entry.get(), NTF_MASTER);
+  rtnl_neigh_set_state(entry.get(), NUD_REACHABLE);
+  const int code = rtnl_neigh_add(socket->get(), entry.get(), NLM_F_CREATE | NLM_F_REPLACE);
+  if (code < 0) return fail_netlink("bridge entry of " + mac, code);
   return {};
 }
 

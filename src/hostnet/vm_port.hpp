@@ -6,6 +6,8 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "hostnet/announce.hpp"
+#include "hostnet/translation.hpp"
 
 namespace godwit::hostnet {
 
@@ -38,23 +40,24 @@ class VmPort {
  public:
   struct Created;
   /// Makes the tap, detached. It lives as long as somebody (QEMU) has its descriptor open.
-  [[nodiscard]] static Result<Created> create(const PortSpec& spec);
+  [[nodiscard]] static Result<Created> create(const PortSpec& spec, Hook hook = Hook::best);
   /// The port of a QEMU that is there already.
   [[nodiscard]] static Result<VmPort> adopt(const PortSpec& spec);
 
-  /// The guest is here from now on: routes or bridges the tap.
+  /// The guest is here from now on: routes or bridges the tap, and announces it. Attached already is fine.
   Result<> attach();
-  /// Nothing reaches or leaves the tap from now on.
+  /// Nothing gets past the tap from now on, in or out, and nothing is announced.
   Result<> detach();
-  /// Tells everybody on the pod network where the address is now (a gratuitous ARP).
+  /// Tells everybody on the pod network where the address is now (gratuitous ARP, repeated a few times).
   Result<> announce();
   /// Removes the device, if it is still there, and all that pointed to it.
   Result<> remove();
   [[nodiscard]] const PortSpec& spec() const { return spec_; }
 
  private:
-  explicit VmPort(PortSpec spec) : spec_{std::move(spec)} {}
+  VmPort(PortSpec spec, Announcer announcer) : spec_{std::move(spec)}, announcer_{std::move(announcer)} {}
   PortSpec spec_;
+  Announcer announcer_;
 };
 
 struct VmPort::Created {

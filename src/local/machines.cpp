@@ -116,7 +116,7 @@ Result<> make_network(Cluster& cluster) {
   }
   if (auto gateway = hostnet::set_up_gateway(cluster.gateway_spec()); !gateway) return gateway;
   if (auto set = hostnet::set_sysctl("net.ipv4.ip_forward", "1"); !set) return set;
-  return hostnet::set_flood_peers(cluster.gateway_spec().overlay.vxlan, peers_of_gateway(cluster));
+  return hostnet::set_overlay_peers(cluster.gateway_spec().overlay, peers_of_gateway(cluster));
 }
 
 Result<> remove_network(const Cluster& cluster) {
