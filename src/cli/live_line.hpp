@@ -1,0 +1,25 @@
+// One line that changes in place on a terminal; elsewhere a line for each new phase.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace godwit::cli {
+
+class LiveLine {
+ public:
+  LiveLine();
+  ~LiveLine() { clear(); }
+  LiveLine(const LiveLine&) = delete;
+  LiveLine& operator=(const LiveLine&) = delete;
+  /// "Phase: details". Cut to the terminal's width.
+  void show(std::string_view text);
+  void clear();
+
+ private:
+  bool terminal_ = false;
+  bool shown_ = false;
+  std::string phase_;
+};
+
+}  // namespace godwit::cli

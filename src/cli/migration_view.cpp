@@ -1,0 +1,61 @@
+#include "cli/migration_view.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/quantity.hpp"
+
+namespace godwit::cli {
+namespace {
+
+std::string phase_of(const json::Value& migration) { return json::string_at(migration, "/status/phase"); }
+
+std::int64_t progress(const json::Value& migration, std::string_view name) {
+  return json::int_at(migration, fmt::format("/status/progress/{}", name));
+}
+
+std::string running_line(const json::Value& migration) {
+  const auto total = progress(migration, "totalBytes");
+  const auto left = progress(migration, "remainingBytes");
+  if (total <= 0) return "Running";
+  const auto percent = std::clamp<std::int64_t>(100 * (total - left) / total, 0, 100);
+  std::string line =
+      fmt::format("Running: {:>3} %, {} sent, {} left, {}/s, the guest dirties {}/s, round {}", percent,
+                  format_bytes(progress(migration, "transferredBytes")), format_bytes(left),
+                  format_bytes(progress(migration, "throughputBytesPerSecond")),
+                  format_bytes(progress(migration, "dirtyRateBytesPerSecond")), progress(migration, "precopyRounds"));
+  if (const auto eta = progress(migration, "etaSeconds"); eta > 0) line += fmt::format(", about {} s to go", eta);
+  return line;
+}
+
+}  // namespace
+
+bool has_succeeded(const json::Value& migration) { return phase_of(migration) == "Succeeded"; }
+bool is_over(const json::Value& migration) { return has_succeeded(migration) || phase_of(migration) == "Failed"; }
+
+std::string progress_line(const json::Value& migration) {
+  const std::string phase = phase_of(migration);
+  if (phase.empty() || phase == "Pending") return "Pending: waiting for its turn";
+  if (phase == "Scheduling") return "Scheduling: choosing a node and starting QEMU there";
+  if (phase == "Scheduled" || phase == "PreparingTarget" || phase == "TargetReady") {
+    return phase + ": preparing the target";
+  }
+  if (phase == "Running") return running_line(migration);
+  return phase;
+}
+
+std::string summary_line(const json::Value& migration) {
+  std::string line = fmt::format("{} moved from {} to {}", json::string_at(migration, "/spec/vmiName"),
+                                 json::string_at(migration, "/status/migrationState/sourceNode", "its node"),
+                                 json::string_at(migration, "/status/migrationState/targetNode", "another"));
+  const auto* result = json::find(migration, "/status/result");
+  if (result == nullptr) return line;
+  const auto rounds = json::int_at(*result, "/precopyRounds");
+  return fmt::format("{} in {} ms: downtime {} ms, {} sent at {}/s in {} pre-copy round{}", line,
+                     json::int_at(*result, "/totalMs"), json::int_at(*result, "/downtimeMs"),
+                     format_bytes(json::int_at(*result, "/transferredBytes")),
+                     format_bytes(json::int_at(*result, "/throughputBytesPerSecond")), rounds, rounds == 1 ? "" : "s");
+}
+
+}  // namespace godwit::cli
