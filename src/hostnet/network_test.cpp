@@ -136,7 +136,7 @@ Traffic received_at_tap() {
   return traffic;
 }
 
-class Translation : public testing::Test {
+class TranslatedTraffic : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root: network namespaces";
@@ -166,7 +166,7 @@ class Translation : public testing::Test {
   Space far;
 };
 
-TEST_F(Translation, TcpFromTheGuestAndToIt) {
+TEST_F(TranslatedTraffic, TcpFromTheGuestAndToIt) {
   for (const bool outward : {true, false}) {
     const Space& client_at = outward ? guest : far;
     const UniqueFd listener = open_in(outward ? far : guest, SOCK_STREAM, true);
@@ -190,7 +190,7 @@ TEST_F(Translation, TcpFromTheGuestAndToIt) {
   });
 }
 
-TEST_F(Translation, UdpWholeAndInFragments) {
+TEST_F(TranslatedTraffic, UdpWholeAndInFragments) {
   const UniqueFd in_guest = open_in(guest, SOCK_DGRAM, true);
   const UniqueFd in_far = open_in(far, SOCK_DGRAM, true);
   for (const std::size_t bytes : {0U, 1U, 1422U, 9000U, 60000U}) {
@@ -211,7 +211,7 @@ TEST_F(Translation, UdpWholeAndInFragments) {
   }
 }
 
-TEST_F(Translation, RefusesWhatIsNoAddressAndNoDevice) {
+TEST_F(TranslatedTraffic, RefusesWhatIsNoAddressAndNoDevice) {
   node.run([] {
     const auto no_address = translate("tap", "10.0.2", outside);
     ASSERT_FALSE(no_address);
