@@ -21,6 +21,9 @@ class Announcer {
   /// `mac` "": the device's own, as it is at each announcement. The device may come later.
   [[nodiscard]] static Result<Announcer> create(std::string device, const std::string& address, const std::string& mac);
 
+  Announcer(Announcer&&) = default;
+  Announcer& operator=(Announcer&&) = delete;  // repeats under way would lose their socket
+
   /// Says it now, and again after 50, 150 and 300 ms: a single frame may be lost.
   Result<> announce();
   /// Says it no more.

@@ -179,13 +179,13 @@ void FakeGuest::pump(const std::stop_token& stop) {
   }
 }
 
-Attached::Attached(Lab&, Lab::Node& node, Binding binding, int number)
+Attached::Attached(Lab&, Lab::Node& node, Binding binding, int number, Hook hook)
     : spec{Lab::port_spec(fmt::format("gwt{}", number), binding, number)},
       guest{spec.mac, binding == Binding::masquerade ? masquerade_address() : spec.pod_ip + "/20",
             binding == Binding::masquerade ? std::string{masquerade_gateway} : spec.gateway, spec.mtu},
       at{&node} {
   node.ns.run([&] {
-    auto created = VmPort::create(spec);
+    auto created = VmPort::create(spec, hook);
     ASSERT_TRUE(created) << created.error().message;
     guest.plug(std::move(created->tap));
     port.emplace(std::move(created->port));

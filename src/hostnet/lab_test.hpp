@@ -103,7 +103,7 @@ class FakeGuest {
 
 /// A masquerade or bridge guest with a port on a node.
 struct Attached {
-  Attached(Lab& lab, Lab::Node& node, Binding binding, int number);
+  Attached(Lab& lab, Lab::Node& node, Binding binding, int number, Hook hook = Hook::best);
   /// Moves it as a hand-over does: a new port, detached; frames go there; the old one detached, the new one attached.
   void move_to(Lab::Node& to);
 

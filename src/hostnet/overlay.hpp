@@ -34,7 +34,6 @@ class Overlay {
  private:
   explicit Overlay(OverlaySpec spec) : spec_{std::move(spec)} {}
   OverlaySpec spec_;
-  std::vector<std::string> peers_;
 };
 
 /// The bridge and its VXLAN device alone, without routes; for set_up and for the gateway's leg. Until it has peers it

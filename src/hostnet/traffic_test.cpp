@@ -26,12 +26,16 @@ sockaddr_in endpoint(const std::string& address, std::uint16_t at) {
   return made;
 }
 
+void set_patience(const UniqueFd& fd, std::chrono::milliseconds patience) {
+  const timeval time{patience.count() / 1000, patience.count() % 1000 * 1000};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
 UniqueFd socket_in(const Namespace& ns, int type, int protocol = 0) {
   return ns.run([&] {
     UniqueFd fd{::socket(AF_INET, type | SOCK_CLOEXEC, protocol)};
-    const timeval patience{2, 0};
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    set_patience(fd, usual);
     return fd;
   });
 }
@@ -77,11 +81,7 @@ std::optional<Session> connect_tcp(const Namespace& from, const Namespace& to, c
   if (!session.server) return std::nullopt;
   char text[INET_ADDRSTRLEN];
   session.client_address = ::inet_ntop(AF_INET, &peer.sin_addr, text, sizeof text);
-  const timeval patience{10, 0};
-  for (const UniqueFd* fd : {&session.client, &session.server}) {
-    ::setsockopt(fd->get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(fd->get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  }
+  for (const UniqueFd* fd : {&session.client, &session.server}) set_patience(*fd, std::chrono::seconds{10});
   return session;
 }
 
@@ -122,8 +122,10 @@ bool echo_udp(const Namespace& from, const Namespace& to, const std::string& add
   return ::recv(client.get(), got.data(), bytes, 0) == static_cast<ssize_t>(bytes) && got == sent;
 }
 
-bool delivers_udp(const Namespace& from, const Namespace& to, const std::string& address) {
+bool delivers_udp(const Namespace& from, const Namespace& to, const std::string& address,
+                  std::chrono::milliseconds patience) {
   const UniqueFd server = bound_in(to, SOCK_DGRAM);
+  set_patience(server, patience);
   const UniqueFd client = socket_in(from, SOCK_DGRAM);
   const sockaddr_in there = endpoint(address, port);
   char byte = 'x';
@@ -140,8 +142,9 @@ bool refused_udp(const Namespace& from, const std::string& address) {
   return ::recv(client.get(), &byte, 1, 0) < 0 && errno == ECONNREFUSED;
 }
 
-bool ping(const Namespace& from, const std::string& address, std::size_t bytes) {
+bool ping(const Namespace& from, const std::string& address, std::size_t bytes, std::chrono::milliseconds patience) {
   const UniqueFd socket = socket_in(from, SOCK_RAW, IPPROTO_ICMP);
+  set_patience(socket, patience);
   std::vector<char> request = pattern(7, sizeof(icmphdr) + bytes);
   icmphdr header{};
   header.type = ICMP_ECHO;

@@ -138,9 +138,10 @@ TEST_P(VmPortTest, ADetachedPortLetsNothingThrough) {
   Attached vm{*lab, lab->a, GetParam(), 10};
   ASSERT_TRUE(ping(vm.guest.ns(), Lab::gateway_ip));
   ASSERT_TRUE(lab->a.ns.run([&] { return vm.port->detach(); }));
-  EXPECT_FALSE(ping(vm.guest.ns(), Lab::gateway_ip));
-  EXPECT_FALSE(ping(lab->gateway, vm.spec.pod_ip));
-  EXPECT_FALSE(delivers_udp(vm.guest.ns(), lab->gateway, Lab::gateway_ip));
+  EXPECT_FALSE(ping(vm.guest.ns(), Lab::gateway_ip, 56, soon));
+  EXPECT_FALSE(ping(lab->gateway, vm.spec.pod_ip, 56, soon));
+  EXPECT_FALSE(delivers_udp(vm.guest.ns(), lab->gateway, Lab::gateway_ip, soon));
+  EXPECT_FALSE(delivers_udp(lab->gateway, vm.guest.ns(), vm.spec.pod_ip, soon));
   ASSERT_TRUE(lab->a.ns.run([&] { return vm.port->attach(); }));
   EXPECT_TRUE(ping(vm.guest.ns(), Lab::gateway_ip));
   EXPECT_TRUE(ping(lab->gateway, vm.spec.pod_ip));
