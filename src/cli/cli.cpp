@@ -13,13 +13,20 @@ namespace {
 
 /// What the command line asks for, once it is parsed.
 struct Task {
+  GlobalOptions global;
   std::string what;  ///< "migrate vm1"
   std::function<Result<>(const GlobalOptions&)> run;
 };
 
+void add_global_options(CLI::App& app, GlobalOptions& global) {
+  app.add_option("--kubeconfig", global.kubeconfig, "the kubeconfig file; else $KUBECONFIG, else ~/.kube/config");
+  app.add_option("-n,--namespace", global.ns, "the namespace; else the kubeconfig's");
+}
+
 /// Has the verb run `action` with a session when the command line names it; `name` is read only then.
 void on_call(CLI::App& verb, Task& task, std::string what, std::shared_ptr<std::string> name,
              std::function<Result<>(const Session&)> action) {
+  add_global_options(verb, task.global);
   verb.callback([&task, what = std::move(what), name = std::move(name), action = std::move(action)] {
     task.what = name ? what + " " + *name : what;
     task.run = [action](const GlobalOptions& options) -> Result<> {
@@ -67,15 +74,13 @@ void add_image(CLI::App& image, Task& task) {
   CLI::App* rm = image.add_subcommand("rm", "removes an image; disks made of it stay");
   rm->add_option("NAME", *removed, "the image")->required();
   on_call(*rm, task, "image rm", removed, [removed](const Session& session) { return image_rm(session, *removed); });
-  import->fallthrough();
-  rm->fallthrough();
-  image.get_subcommand("ls")->fallthrough();
 }
 
 void add_start(CLI::App& verb, Task& task) { add_named(verb, task, start); }
 void add_stop(CLI::App& verb, Task& task) { add_named(verb, task, stop); }
 void add_migrate_cancel(CLI::App& verb, Task& task) { add_named(verb, task, migrate_cancel); }
 void add_version(CLI::App& verb, Task& task) {
+  add_global_options(verb, task.global);
   verb.callback([&task] {
     task.what = "version";
     task.run = version;
@@ -122,15 +127,9 @@ std::string verbs_help() {
 int run(int argc, char** argv) {
   CLI::App app{"Godwit moves running virtual machines between hosts.", "godwit"};
   app.require_subcommand(1);
-  GlobalOptions global;
-  app.add_option("--kubeconfig", global.kubeconfig, "the kubeconfig file; else $KUBECONFIG, else ~/.kube/config");
-  app.add_option("-n,--namespace", global.ns, "the namespace; else the kubeconfig's");
   Task task;
-  for (const Verb& verb : verbs) {
-    CLI::App* made = app.add_subcommand(verb.name, verb.help);
-    made->fallthrough();
-    verb.add(*made, task);
-  }
+  add_global_options(app, task.global);
+  for (const Verb& verb : verbs) verb.add(*app.add_subcommand(verb.name, verb.help), task);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
@@ -142,7 +141,7 @@ int run(int argc, char** argv) {
     }
     return usage_error(wrong.what(), argc, argv);
   }
-  const auto done = task.run(global);
+  const auto done = task.run(task.global);
   if (done) return 0;
   fmt::print(stderr, "godwit: {}: {}\n", task.what, advise(done.error()).message);
   return 1;

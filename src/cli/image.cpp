@@ -14,10 +14,9 @@ namespace fs = std::filesystem;
 /// Removes the image's directories as far as nothing else is in them.
 void remove_empty_directories(const ImageStore& store, const std::string& name) {
   std::error_code ignored;
-  fs::remove(store.directory_of(name), ignored);
-  if (const auto slash = name.find('/'); slash != std::string::npos) {
-    fs::remove(store.directory_of(name.substr(0, slash)), ignored);
-  }
+  const fs::path directory = store.disk_of(name).parent_path();
+  fs::remove(directory, ignored);
+  if (name.find('/') != std::string::npos) fs::remove(directory.parent_path(), ignored);
 }
 
 }  // namespace

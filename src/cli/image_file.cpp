@@ -15,6 +15,7 @@
 #include "base/files.hpp"
 #include "base/process.hpp"
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "base/unique_fd.hpp"
 
 namespace godwit::cli {
@@ -144,7 +145,20 @@ Result<std::string> format_of(int fd, const fs::path& path) {
   return "raw";
 }
 
+/// A download that broke off would be converted all the same, what is missing as zeros.
+Result<> check_qcow2(const fs::path& source) {
+  const auto checked = run_program({.argv = {"qemu-img", "check", "-q", "-f", "qcow2", "--", source}},
+                                   Deadline::after(std::chrono::hours{2}));
+  if (!checked) return fail(checked.error().within("checking " + source.string() + " with qemu-img"));
+  constexpr int only_leaks = 3;
+  if (checked->exit.ok() || checked->exit.status == only_leaks) return {};
+  const std::string_view said = trim(checked->err.empty() ? checked->out : checked->err);
+  return fail(Code::invalid, fmt::format("{} is damaged ({}); get it anew", source.string(),
+                                         said.substr(0, std::min(said.find('\n'), std::size_t{200}))));
+}
+
 Result<InstalledImage> convert(const fs::path& source, const fs::path& target) {
+  if (auto whole = check_qcow2(source); !whole) return fail(whole.error());
   const auto done = run_checked({.argv = {"qemu-img", "convert", "-f", "qcow2", "-O", "raw", "--", source, target}},
                                 Deadline::after(std::chrono::hours{2}));
   if (!done) return fail(done.error().within("converting " + source.string() + " with qemu-img"));

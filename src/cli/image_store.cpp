@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "storage/volumes.hpp"
 
 namespace godwit::cli {
 namespace {
@@ -14,14 +15,6 @@ namespace fs = std::filesystem;
 using namespace kube::resources;
 
 constexpr const char* images_namespace = "godwit-images";
-
-bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
-bool is_good_part(const std::string& part) {
-  return !part.empty() && part.size() <= 63 && is_letter_or_digit(part.front()) && is_letter_or_digit(part.back()) &&
-         part.find("..") == std::string::npos &&
-         std::all_of(part.begin(), part.end(), [](char c) { return is_letter_or_digit(c) || c == '-' || c == '.'; });
-}
 
 /// Objects' names have no slash.
 kube::Key record_key(std::string name) {
@@ -68,13 +61,17 @@ std::map<std::string, ImageRecord> disks_of(const fs::path& images_directory) {
 }  // namespace
 
 std::string image_name_problem(std::string_view name) {
-  const std::vector<std::string> parts = split(name, '/');
-  if (parts.size() <= 2 && std::all_of(parts.begin(), parts.end(), is_good_part)) return {};
-  return fmt::format(
-      "\"{}\" is no image name; write one or two parts of small letters, digits, '-' and '.', such as debian or "
-      "godwit/tiny",
-      name);
+  if (auto problem = storage::image_name_problem(name); !problem.empty()) return problem;
+  // The ConfigMap's name knows more rules.
+  for (const std::string& part : split(name, '/')) {
+    if (part.ends_with('-') || part.ends_with('.') || part.find("..") != std::string::npos || part.size() > 63) {
+      return fmt::format("\"{}\" is no image name; end each part with a letter or digit, within 63 characters", name);
+    }
+  }
+  return {};
 }
+
+fs::path ImageStore::disk_of(const std::string& name) const { return storage::image_path(root_, name); }
 
 Result<ImageStore> ImageStore::open(const kube::Client& client) {
   const auto classes = client.list(storage_classes);

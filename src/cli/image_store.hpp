@@ -26,8 +26,7 @@ class ImageStore {
   /// Finds the directory and checks that this machine has it.
   [[nodiscard]] static Result<ImageStore> open(const kube::Client& client);
 
-  [[nodiscard]] std::filesystem::path directory_of(const std::string& name) const { return root_ / "images" / name; }
-  [[nodiscard]] std::filesystem::path disk_of(const std::string& name) const { return directory_of(name) / "disk.img"; }
+  [[nodiscard]] std::filesystem::path disk_of(const std::string& name) const;
   /// Code::conflict when the name is too much like that of another image.
   [[nodiscard]] Result<> check_record(const std::string& name) const;
   [[nodiscard]] Result<> write_record(const ImageRecord& image) const;

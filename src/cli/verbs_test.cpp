@@ -1,0 +1,193 @@
+#include "cli/verbs.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/files.hpp"
+#include "cli/cli.hpp"
+#include "cli/image_store.hpp"
+
+namespace godwit::cli {
+namespace {
+
+/// An API server that knows a few answers and remembers what it was asked.
+class FakeServer final : public http::Client {
+ public:
+  std::map<std::string, std::string> answers;  ///< "GET /path" → body; anything else is not found
+  std::vector<http::Request> requests;
+
+  tl::expected<http::Response, http::TransportError> send(const http::Request& request, Deadline) override {
+    requests.push_back(request);
+    const auto found = answers.find(request.method + " " + request.path);
+    if (found != answers.end()) return http::Response{.status = 200, .headers = {}, .body = found->second};
+    return http::Response{
+        .status = 404,
+        .headers = {},
+        .body = R"({"kind":"Status","status":"Failure","reason":"NotFound","code":404,"message":"not found"})"};
+  }
+  tl::expected<http::Response, http::TransportError> stream(const http::Request&,
+                                                            const std::function<bool(std::string_view)>&,
+                                                            const std::stop_token&) override {
+    return http::Response{};
+  }
+  const http::ClientOptions& options() const override { return options_; }
+
+ private:
+  http::ClientOptions options_;
+};
+
+constexpr std::string_view kubevirt = "/apis/kubevirt.io/v1/namespaces/default";
+
+class Verbs : public ::testing::Test {
+ protected:
+  void answer(const std::string& method, const std::string& path, std::string body) {
+    server_->answers[method + " " + path] = std::move(body);
+  }
+  void run_machine() {
+    answer("GET", std::string{kubevirt} + "/virtualmachineinstances/vm1",
+           R"({"metadata":{"name":"vm1"},"status":{"nodeName":"a","phase":"Running"}})");
+    answer("POST", std::string{kubevirt} + "/virtualmachineinstancemigrations", R"({"metadata":{"name":"m"}})");
+  }
+  std::string last_body() const { return server_->requests.back().body; }
+
+  std::shared_ptr<FakeServer> server_ = std::make_shared<FakeServer>();
+  Session session_{.config = {}, .client = kube::Client{server_}, .ns = "default"};
+};
+
+TEST_F(Verbs, MigrateCreatesAMigration) {
+  run_machine();
+  ASSERT_TRUE(migrate(session_, {.name = "vm1", .to = {}}));
+  EXPECT_EQ(last_body(), R"({"metadata":{"generateName":"kubevirt-migrate-vm-"},"spec":{"vmiName":"vm1"}})");
+}
+
+TEST_F(Verbs, MigrateNamesTheTarget) {
+  run_machine();
+  answer("GET", "/api/v1/nodes/b", R"({"metadata":{"name":"b"}})");
+  ASSERT_TRUE(migrate(session_, {.name = "vm1", .to = "b"}));
+  EXPECT_NE(last_body().find(R"("addedNodeSelector":{"kubernetes.io/hostname":"b"})"), std::string::npos);
+}
+
+TEST_F(Verbs, MigrateRefusesATargetThatCannotBe) {
+  run_machine();
+  answer("GET", "/api/v1/nodes", R"({"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})");
+  EXPECT_EQ(migrate(session_, {.name = "vm1", .to = "c"}).error().message, "there is no node c; choose one of a, b");
+  EXPECT_EQ(migrate(session_, {.name = "vm1", .to = "a"}).error().message, "it runs on a already; choose another node");
+  for (const auto& request : server_->requests) EXPECT_EQ(request.method, "GET");
+}
+
+TEST_F(Verbs, MigrateTellsAStoppedMachineFromNone) {
+  EXPECT_NE(migrate(session_, {.name = "vm1", .to = {}}).error().message.find("no such machine"), std::string::npos);
+  answer("GET", std::string{kubevirt} + "/virtualmachines/vm1", R"({"metadata":{"name":"vm1"}})");
+  EXPECT_NE(migrate(session_, {.name = "vm1", .to = {}}).error().message.find("godwit start vm1"), std::string::npos);
+}
+
+TEST_F(Verbs, MigrateCancelDeletesTheUnfinishedOne) {
+  answer("GET", std::string{kubevirt} + "/virtualmachineinstancemigrations",
+         R"({"items":[{"metadata":{"name":"old","namespace":"default"},"status":{"phase":"Succeeded"}},
+                      {"metadata":{"name":"new","namespace":"default"},"status":{"phase":"Running"}}]})");
+  answer("DELETE", std::string{kubevirt} + "/virtualmachineinstancemigrations/new", "{}");
+  ASSERT_TRUE(migrate_cancel(session_, "vm1"));
+  EXPECT_EQ(server_->requests.front().query_value("labelSelector"), "kubevirt.io/vmi-name=vm1");
+  EXPECT_EQ(server_->requests.back().method, "DELETE");
+}
+
+TEST_F(Verbs, MigrateCancelSaysThatThereIsNothingToCancel) {
+  answer("GET", std::string{kubevirt} + "/virtualmachineinstancemigrations", R"({"items":[]})");
+  EXPECT_NE(migrate_cancel(session_, "vm1").error().message.find("no migration to cancel"), std::string::npos);
+}
+
+TEST_F(Verbs, StartAndStopPutTheSubresource) {
+  const std::string path = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/vm1/";
+  answer("PUT", path + "start", "");
+  answer("PUT", path + "stop", "");
+  EXPECT_TRUE(start(session_, "vm1"));
+  EXPECT_TRUE(stop(session_, "vm1"));
+  EXPECT_FALSE(start(session_, "vm2"));
+}
+
+class Images : public Verbs {
+ protected:
+  void SetUp() override {
+    answer("GET", "/apis/storage.k8s.io/v1/storageclasses",
+           R"({"items":[{"metadata":{"name":"s","annotations":{"storageclass.kubernetes.io/is-default-class":"true"}},
+                         "parameters":{"path":")" +
+               shared_.path().string() + R"("}}]})");
+    answer("POST", records, "{}");
+    ASSERT_TRUE(write_file(disk_, "a disk"));
+  }
+
+  const std::string records = "/api/v1/namespaces/godwit-images/configmaps";
+  TemporaryDirectory shared_ = *TemporaryDirectory::create("godwit-shared");
+  std::filesystem::path disk_ = shared_.path() / "source.img";
+};
+
+TEST_F(Images, ImportPutsTheDiskInPlaceAndRecordsIt) {
+  ASSERT_TRUE(image_import(session_, {.name = "godwit/tiny", .file = disk_}));
+  EXPECT_EQ(read_file(shared_.path() / "images/godwit/tiny/disk.img").value(), "a disk");
+  EXPECT_EQ(last_body(),
+            R"({"metadata":{"name":"godwit.tiny","labels":{"godwit.io/image":"true"}},"data":{"name":"godwit/tiny",)"
+            R"("sizeBytes":"6","sha256":"d614d695eb483126af8a5376433956a60f472ea41b5147893a461e1823006387"}})");
+}
+
+TEST_F(Images, ImportReplacesOnlyWhenForced) {
+  ASSERT_TRUE(image_import(session_, {.name = "x", .file = disk_}));
+  ASSERT_TRUE(write_file(disk_, "another"));
+  EXPECT_EQ(image_import(session_, {.name = "x", .file = disk_}).error().code, Code::already_exists);
+  ASSERT_TRUE(image_import(session_, {.name = "x", .file = disk_, .force = true}));
+  EXPECT_EQ(read_file(shared_.path() / "images/x/disk.img").value(), "another");
+}
+
+TEST_F(Images, ImportLeavesNothingWhenItFails) {
+  EXPECT_FALSE(image_import(session_, {.name = "a/b", .file = "/absent"}));
+  EXPECT_FALSE(std::filesystem::exists(shared_.path() / "images/a"));
+}
+
+TEST_F(Images, ImportNeedsTheSharedDirectory) {
+  answer("GET", "/apis/storage.k8s.io/v1/storageclasses", R"({"items":[]})");
+  EXPECT_NE(image_import(session_, {.name = "x", .file = disk_}).error().message.find("no default StorageClass"),
+            std::string::npos);
+}
+
+TEST_F(Images, ListTellsDisksThatWereReplacedByHand) {
+  ASSERT_TRUE(image_import(session_, {.name = "x", .file = disk_}));
+  answer("GET", records, R"({"items":[{"data":{"name":"x","sizeBytes":"6","sha256":"abc"}}]})");
+  EXPECT_EQ(ImageStore::open(session_.client)->list()->at(0).sha256, "abc");
+  ASSERT_TRUE(write_file(shared_.path() / "images/x/disk.img", "replaced"));
+  EXPECT_EQ(ImageStore::open(session_.client)->list()->at(0).sha256, "");
+}
+
+TEST_F(Images, RemoveTakesDiskAndDirectories) {
+  ASSERT_TRUE(image_import(session_, {.name = "a/b", .file = disk_}));
+  ASSERT_TRUE(image_rm(session_, "a/b"));
+  EXPECT_FALSE(std::filesystem::exists(shared_.path() / "images/a"));
+  EXPECT_EQ(image_rm(session_, "a/b").error().code, Code::not_found);
+}
+
+TEST(ImageName, FollowsTheRulesOfObjectsToo) {
+  EXPECT_EQ(image_name_problem("godwit/tiny-1.2"), "");
+  for (const char* wrong : {"", "A", "a/", "a/b/c", "../etc", "a-", "a..b", "a/b."}) {
+    EXPECT_NE(image_name_problem(wrong), "") << wrong;
+  }
+}
+
+int run_words(std::vector<std::string> words) {
+  words.insert(words.begin(), "godwit");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  return run(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(CommandLine, TellsWrongUseFromFailure) {
+  EXPECT_EQ(run_words({"migrate"}), 2);
+  EXPECT_EQ(run_words({"fly", "vm1"}), 2);
+  EXPECT_EQ(run_words({"image"}), 2);
+  EXPECT_EQ(run_words({"start", "vm1", "vm2"}), 2);
+  EXPECT_EQ(run_words({"start", "vm1", "--kubeconfig", "/absent"}), 1);
+  EXPECT_EQ(run_words({"-n", "x", "start", "vm1", "--kubeconfig", "/absent"}), 1);
+  EXPECT_EQ(run_words({"image", "ls", "--kubeconfig", "/absent"}), 1);
+  EXPECT_EQ(run_words({"migrate", "--help"}), 0);
+}
+
+}  // namespace
+}  // namespace godwit::cli
