@@ -79,6 +79,8 @@ Result<std::unique_ptr<BarePair>> BarePair::create(const local::Cluster& cluster
                                                    const std::filesystem::path& directory,
                                                    const std::filesystem::path& image, std::int64_t memory_mib) {
   std::unique_ptr<BarePair> pair{new BarePair{cluster, directory, image, memory_mib}};
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);  // of a run that was killed
   if (auto made = make_directory(directory); !made) return fail(made.error());
   if (auto made = pair->make_network(); !made) return fail(made.error());
   if (auto made = pair->make_certificates(); !made) return fail(made.error());
@@ -197,6 +199,7 @@ Result<BareFigures> BarePair::migrate(bool tls) {
   const std::string uri = fmt::format("tcp:{}:{}", cluster_.nodes[side].address, migration_port);
   if (auto listens = (*target)->migration().incoming(uri, deadline); !listens) return fail(listens.error());
   auto source = guest_->migration();
+  guest_->events().clear();
   if (auto started = source.migrate(uri, deadline); !started) return fail(started.error());
   if (!(*target)->events().wait("RESUME", "MIGRATION failed", deadline)) {
     const auto info = source.query(deadline);
@@ -204,6 +207,8 @@ Result<BareFigures> BarePair::migrate(bool tls) {
   }
   BareFigures figures;
   figures.total_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+  if (!guest_->events().wait("MIGRATION completed", "MIGRATION failed", deadline))
+    return fail(Code::internal, "the source does not say that it is done");
   const auto info = source.query_final(deadline);
   if (!info) return fail(info.error());
   figures.downtime_ms = static_cast<double>(info->downtime_ms);

@@ -17,6 +17,11 @@ void EventLog::add(const qemu::Event& event) {
   changed_.notify_all();
 }
 
+void EventLog::clear() {
+  const std::lock_guard lock{mutex_};
+  seen_.clear();
+}
+
 bool EventLog::wait(const std::string& what, const std::string& trouble, Deadline deadline) {
   std::unique_lock lock{mutex_};
   changed_.wait_until(lock, deadline.at(), [&] { return seen_.contains(what) || seen_.contains(trouble); });

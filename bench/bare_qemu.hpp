@@ -17,6 +17,8 @@ namespace godwit::bench {
 class EventLog {
  public:
   void add(const qemu::Event& event);
+  /// Forgets an earlier migration's events.
+  void clear();
   /// "STOP", "RESUME", "MIGRATION completed" …; false when `trouble` comes instead, or nothing in time.
   [[nodiscard]] bool wait(const std::string& what, const std::string& trouble, Deadline deadline);
 
