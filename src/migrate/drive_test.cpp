@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
 
 #include "base/files.hpp"
@@ -35,6 +36,28 @@ class Executing {
  private:
   std::mutex mutex_;
   std::map<std::string, bool> runs_;
+};
+
+/// A driver that other threads look at while the test makes it: it is theirs once it is whole.
+template <class Driver>
+class Published {
+ public:
+  Published& operator=(std::unique_ptr<Driver> driver) {
+    reset();
+    owned_ = std::move(driver);
+    seen_ = owned_.get();
+    return *this;
+  }
+  void reset() {
+    seen_ = nullptr;
+    owned_.reset();
+  }
+  explicit operator bool() const { return seen_ != nullptr; }
+  Driver* operator->() const { return seen_; }
+
+ private:
+  std::unique_ptr<Driver> owned_;
+  std::atomic<Driver*> seen_ = nullptr;
 };
 
 class DriveTest : public ::testing::Test {
@@ -199,8 +222,8 @@ class DriveTest : public ::testing::Test {
   int source_port = 0;
   std::promise<SourceOutcome> source_end;
   std::promise<TargetOutcome> target_end;
-  std::unique_ptr<SourceDriver> source;
-  std::unique_ptr<TargetDriver> target;
+  Published<SourceDriver> source;
+  Published<TargetDriver> target;
 };
 
 TEST_F(DriveTest, MovesTheGuest) {
