@@ -7,6 +7,7 @@
 #include <netlink/route/route.h>
 
 #include <memory>
+#include <string>
 
 namespace godwit::hostnet {
 namespace {
@@ -90,7 +91,7 @@ Result<> release(int device_index) {
   return {};
 }
 
-Result<> learn_bridge_port(const std::string& mac, int device_index) {
+Result<> pin_to_bridge_port(const std::string& mac, int device_index) {
   const auto socket = open_socket();
   if (!socket) return fail(socket.error());
   nl_addr* parsed = nullptr;
@@ -100,8 +101,8 @@ Result<> learn_bridge_port(const std::string& mac, int device_index) {
   rtnl_neigh_set_family(entry.get(), AF_BRIDGE);
   rtnl_neigh_set_ifindex(entry.get(), device_index);
   rtnl_neigh_set_lladdr(entry.get(), address.get());
-  rtnl_neigh_set_flags(entry.get(), NTF_MASTER);
-  rtnl_neigh_set_state(entry.get(), NUD_REACHABLE);
+  rtnl_neigh_set_flags(entry.get(), NTF_MASTER | NTF_STICKY);
+  rtnl_neigh_set_state(entry.get(), NUD_NOARP);
   const int code = rtnl_neigh_add(socket->get(), entry.get(), NLM_F_CREATE | NLM_F_REPLACE);
   if (code < 0) return fail_netlink("bridge entry of " + mac, code);
   return {};

@@ -13,7 +13,7 @@ namespace godwit::hostnet {
 [[nodiscard]] Result<> remove_host_route(const std::string& address, int device_index);
 [[nodiscard]] Result<> enslave(int device_index, int bridge_index);
 [[nodiscard]] Result<> release(int device_index);
-/// The port's bridge believes from now on that the MAC is behind it (until it hears otherwise).
-[[nodiscard]] Result<> learn_bridge_port(const std::string& mac, int device_index);
+/// The port's bridge knows that the MAC is behind it, whatever it hears, until the port is released.
+[[nodiscard]] Result<> pin_to_bridge_port(const std::string& mac, int device_index);
 
 }  // namespace godwit::hostnet

@@ -87,8 +87,9 @@ Result<> VmPort::attach() {
     const int bridge = index_of(Overlay::bridge_name);
     if (bridge == 0) return fail(Code::unavailable, std::string{"no bridge "} + Overlay::bridge_name);
     if (auto joined = enslave(index, bridge); !joined) return joined;
-    // The bridge remembers the guest where it was before, and would send its frames there until it speaks.
-    if (auto learnt = learn_bridge_port(spec_.mac, index); !learnt) return learnt;
+    // The bridge remembers the guest where it was before, and would send its frames there until it speaks; and a frame
+    // of the guest that the other node had queued may come after this.
+    if (auto pinned = pin_to_bridge_port(spec_.mac, index); !pinned) return pinned;
   }
   return announce();
 }

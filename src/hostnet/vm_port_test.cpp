@@ -105,6 +105,21 @@ TEST_P(VmPortTest, ConnectionsOutliveMoves) {
   }
 }
 
+TEST_P(VmPortTest, WhatTheOldNodeSaidLateDoesNotLeadAstray) {
+  Attached vm{*lab, lab->a, GetParam(), 10};
+  const auto session = connect_tcp(lab->gateway, vm.guest.ns(), vm.spec.pod_ip);
+  ASSERT_TRUE(session);
+  vm.move_to(lab->b);
+  // A broadcast of the guest that the old node had queued, behind the memory that was moved, say.
+  auto late = lab->a.ns.run([&] { return Announcer::create(Overlay::bridge_name, vm.spec.pod_ip, vm.spec.mac); });
+  ASSERT_TRUE(late && late->announce());
+  late->stop();
+  const Deadline deadline = Deadline::after(std::chrono::seconds{4});
+  EXPECT_TRUE(carries(session->client, session->server, 100000));
+  EXPECT_TRUE(carries(session->server, session->client, 100000));
+  EXPECT_FALSE(deadline.passed()) << "only the peers' own search for the guest has helped";
+}
+
 TEST_P(VmPortTest, AMoveKeepsTheNetworkDarkForMomentsOnly) {
   Attached vm{*lab, lab->a, GetParam(), 10};
   const auto session = connect_tcp(lab->gateway, vm.guest.ns(), vm.spec.pod_ip);

@@ -22,6 +22,21 @@ bool is_good_part(const std::string& part) {
   return !part.empty() && part.front() != '.' && part.front() != '-' && std::all_of(part.begin(), part.end(), good);
 }
 
+/// A uid becomes a directory's name: nothing that could lead elsewhere ("..", "a/b").
+Result<> check_uid(const std::string& uid) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  if (!uid.empty() && std::all_of(uid.begin(), uid.end(), good)) return {};
+  return fail(Code::invalid, fmt::format("\"{}\" is no volume's uid", uid));
+}
+
+Result<> fsync_directory(const std::filesystem::path& directory) {
+  const UniqueFd opened{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!opened || ::fsync(opened.get()) != 0) return fail_errno(directory.string());
+  return {};
+}
+
 Result<> fill(int volume, const std::filesystem::path& root, std::int64_t size_bytes,
               const std::optional<std::string>& image) {
   if (image) {
@@ -61,6 +76,8 @@ std::filesystem::path image_path(const std::filesystem::path& root, std::string_
 
 Result<std::filesystem::path> create_volume(const std::filesystem::path& root, const std::string& uid,
                                             std::int64_t size_bytes, const std::optional<std::string>& image) {
+  if (auto good = check_uid(uid); !good) return fail(good.error());
+  if (size_bytes <= 0) return fail(Code::invalid, fmt::format("a volume of {} bytes can't be", size_bytes));
   if (image) {
     if (std::string problem = image_name_problem(*image); !problem.empty())
       return fail(Code::invalid, std::move(problem));
@@ -78,13 +95,14 @@ Result<std::filesystem::path> create_volume(const std::filesystem::path& root, c
     return fail(filled.error());
   }
   if (::rename(unfinished.c_str(), disk.c_str()) != 0) return fail_errno(disk.string());
-  const UniqueFd opened{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (opened) ::fsync(opened.get());
+  for (const auto& changed : {directory, directory.parent_path()}) {
+    if (auto safe = fsync_directory(changed); !safe) return fail(safe.error());
+  }
   return directory;
 }
 
 Result<> remove_volume(const std::filesystem::path& root, const std::string& uid) {
-  if (uid.empty() || uid.find('/') != std::string::npos) return fail(Code::invalid, "\"" + uid + "\" is no volume");
+  if (auto good = check_uid(uid); !good) return good;
   std::error_code error;
   std::filesystem::remove_all(root / "volumes" / uid, error);
   if (error) return fail(Code::internal, "removing volume " + uid + ": " + error.message());

@@ -67,6 +67,22 @@ TEST_F(Volumes, Go) {
   EXPECT_FALSE(remove_volume(root(), "../etc"));
 }
 
+TEST_F(Volumes, NeverLeadOutOfTheirDirectory) {
+  import("tiny", "the image");
+  ASSERT_TRUE(create_volume(root(), "u1", 4096, std::nullopt));
+  for (const char* uid : {"", ".", "..", "../images", "/etc", "a/../..", "u1/"}) {
+    EXPECT_EQ(remove_volume(root(), uid).error().code, Code::invalid) << uid;
+    EXPECT_EQ(create_volume(root(), uid, 4096, std::nullopt).error().code, Code::invalid) << uid;
+  }
+  EXPECT_TRUE(std::filesystem::exists(root() / "volumes" / "u1" / "disk.img"));
+  EXPECT_TRUE(std::filesystem::exists(image_path(root(), "tiny")));
+}
+
+TEST_F(Volumes, HaveASize) {
+  EXPECT_EQ(create_volume(root(), "u1", 0, std::nullopt).error().code, Code::invalid);
+  EXPECT_EQ(create_volume(root(), "u1", -1, std::nullopt).error().code, Code::invalid);
+}
+
 TEST(ImageNames, AreOneOrTwoParts) {
   for (const char* good : {"tiny", "godwit/tiny", "debian-12", "a.b"}) EXPECT_EQ(image_name_problem(good), "") << good;
   for (const char* bad : {"", "/", "a/b/c", "../x", "A", "a b", "a/"}) EXPECT_NE(image_name_problem(bad), "") << bad;
