@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "http/keep_alive.hpp"
 
 namespace godwit::http {
 namespace {
@@ -35,6 +36,11 @@ int before_sending(void* self, char*, char*, int, int) {
   if (transfer.attempts > 0 && !transfer.repeatable) return CURL_PREREQFUNC_ABORT;
   ++transfer.attempts;
   return CURL_PREREQFUNC_OK;
+}
+
+int on_socket(void*, curl_socket_t socket, curlsocktype) {
+  keep_alive(socket);
+  return CURL_SOCKOPT_OK;
 }
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {
@@ -131,6 +137,8 @@ class CurlClient final : public Client {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, &on_socket);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     // One request at a time on a connection of its own: HTTP/1.1 has less to go wrong than HTTP/2 would.
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, options_.user_agent.c_str());

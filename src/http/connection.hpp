@@ -21,6 +21,9 @@ namespace godwit::http {
 namespace asio = boost::asio;
 using TlsSocket = asio::ssl::stream<asio::ip::tcp::socket>;
 
+/// Small messages at once; a peer whose host has vanished without a word is noticed within half a minute.
+void set_options(asio::ip::tcp::socket& socket);
+
 /// A coroutine's wake-up call: signal() from any thread, wait() on the io thread. A signal is never lost.
 class Wake : public std::enable_shared_from_this<Wake> {
  public:

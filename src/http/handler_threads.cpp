@@ -1,5 +1,7 @@
 #include "http/handler_threads.hpp"
 
+#include <system_error>
+
 namespace godwit::http {
 
 HandlerThreads::~HandlerThreads() {
@@ -23,7 +25,12 @@ bool HandlerThreads::run(std::function<void()> task, int limit) {
     wake_.notify_one();
   } else {
     const int number = next_number_++;
-    threads_.emplace(number, std::thread{[this, number] { work(number); }});
+    try {
+      threads_.emplace(number, std::thread{[this, number] { work(number); }});
+    } catch (const std::system_error&) {  // the machine gives no more threads
+      tasks_.pop_back();
+      return false;
+    }
   }
   return true;
 }

@@ -108,6 +108,19 @@ asio::awaitable<void> answer_and_close(ConnectionPtr c, int status, std::string 
   StreamState::Head head{status, {{"content-type", "text/plain"}, {"content-length", std::to_string(text.size())}}};
   std::string bytes = head_text(head, false, false) + text;
   co_await write_all(c, std::move(bytes));
+  // What the peer still sends is taken: closing now would reset the connection, and the answer would be lost with it.
+  c->deadline.expires_after(std::chrono::seconds{2});
+  c->deadline.async_wait([c](const error_code& cancelled) {
+    error_code ignored;
+    if (!cancelled) c->socket->lowest_layer().close(ignored);
+  });
+  error_code error;
+  std::string nothing(16384, '\0');
+  c->socket->lowest_layer().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  while (!error) {
+    co_await c->socket->async_read_some(asio::buffer(nothing), asio::redirect_error(asio::use_awaitable, error));
+  }
+  c->deadline.cancel();
   c->closed = true;
 }
 
@@ -195,10 +208,18 @@ asio::awaitable<bool> read_request(ConnectionPtr c, Parser& parser) {
   c->deadline.expires_after(
       std::chrono::duration_cast<std::chrono::steady_clock::duration>(c->context.options.request_header_timeout));
   c->deadline.async_wait([c](const error_code& error) {
-    if (!error) c->socket->lowest_layer().close();
+    error_code ignored;
+    if (!error) c->socket->lowest_layer().close(ignored);
   });
   error_code error;
-  co_await beast::http::async_read(*c->socket, c->buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+  co_await beast::http::async_read_header(*c->socket, c->buffer, parser,
+                                          asio::redirect_error(asio::use_awaitable, error));
+  if (!error && !parser.is_done()) {
+    if (beast::iequals(parser.get()[beast::http::field::expect], "100-continue")) {
+      co_await write_all(c, "HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    co_await beast::http::async_read(*c->socket, c->buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+  }
   c->deadline.cancel();
   if (!error) co_return true;
   if (error == beast::http::error::body_limit) {

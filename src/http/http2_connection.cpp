@@ -15,12 +15,16 @@ namespace {
 using boost::system::error_code;
 
 constexpr std::uint32_t max_streams = 250;
+constexpr std::size_t max_header_bytes = 64U << 10U;
+constexpr std::size_t bodies_at_once = 8;  ///< of full size, for all streams of a connection together
 
 /// A request that is still being received, then one whose answer is being sent.
 struct H2Stream {
   Request request;
+  std::size_t header_bytes = 0;
   std::shared_ptr<StreamState> state;  ///< from dispatch on
   bool head_sent = false;
+  bool head_only = false;
   bool too_large = false;
   bool deferred = false;  ///< nghttp2 waits for resume_data
 };
@@ -40,6 +44,7 @@ struct H2Connection {
   std::shared_ptr<Wake> wake;
   Session session;
   std::map<std::int32_t, H2Stream> streams;
+  std::size_t body_bytes = 0;  ///< of the requests that are still being received
   bool closed = false;
   bool writer_done = false;
 };
@@ -61,16 +66,27 @@ int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* 
   H2Connection& c = connection_of(user);
   const auto found = c.streams.find(frame->hd.stream_id);
   if (found == c.streams.end()) return 0;
+  // A few bytes on the wire can stand for long headers: what counts is their length here.
+  found->second.header_bytes += name_size + value_size;
+  if (found->second.header_bytes > max_header_bytes) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   const std::string_view key{reinterpret_cast<const char*>(name), name_size};
   std::string text{reinterpret_cast<const char*>(value), value_size};
   if (key == ":method") {
     found->second.request.method = std::move(text);
   } else if (key == ":path") {
     decode_target(text, found->second.request);
+  } else if (key == ":authority") {
+    found->second.request.headers.set("host", std::move(text));
   } else if (!key.starts_with(':')) {
     found->second.request.headers.set(key, std::move(text));
   }
   return 0;
+}
+
+/// The stream's body counts no longer: it is complete, too large, or given up.
+void forget_body(H2Connection& c, H2Stream& stream) {
+  c.body_bytes -= stream.request.body.size();
+  if (stream.too_large) stream.request.body = {};
 }
 
 int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size, void* user) {
@@ -78,16 +94,19 @@ int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t*
   const auto found = c.streams.find(id);
   if (found == c.streams.end()) return 0;
   H2Stream& stream = found->second;
-  if (stream.request.body.size() + size > c.context.options.max_body_bytes) {
+  const std::size_t limit = c.context.options.max_body_bytes;
+  if (stream.too_large || stream.request.body.size() + size > limit || c.body_bytes + size > bodies_at_once * limit) {
     stream.too_large = true;
+    forget_body(c, stream);
     return 0;
   }
   stream.request.body.append(reinterpret_cast<const char*>(data), size);
+  c.body_bytes += size;
   return 0;
 }
 
 void answer_plainly(H2Connection& c, H2Stream& stream, int status, const std::string& text) {
-  stream.state = std::make_shared<StreamState>(std::move(stream.request), [wake = c.wake] { wake->signal(); });
+  stream.state = std::make_shared<StreamState>(Request{}, [wake = c.wake] { wake->signal(); });
   stream.state->begin(status, {{"content-type", "text/plain"}, {"content-length", std::to_string(text.size())}}, true);
   stream.state->write(text);
   stream.state->end();
@@ -104,7 +123,10 @@ int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     answer_plainly(c, stream, 413, "the request is too large\n");
     return 0;
   }
-  auto state = std::make_shared<StreamState>(stream.request, [wake = c.wake] { wake->signal(); });
+  forget_body(c, stream);
+  stream.head_only = stream.request.method == "HEAD";
+  auto state = std::make_shared<StreamState>(std::move(stream.request), [wake = c.wake] { wake->signal(); });
+  stream.request = {};
   if (!c.context.dispatch(state)) {
     answer_plainly(c, stream, 429, "too many requests at once\n");
     return 0;
@@ -117,6 +139,7 @@ int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* user
   H2Connection& c = connection_of(user);
   const auto found = c.streams.find(id);
   if (found == c.streams.end()) return 0;
+  forget_body(c, found->second);
   if (found->second.state) found->second.state->abandon();
   c.streams.erase(found);
   return 0;
@@ -149,7 +172,7 @@ bool is_connection_header(const std::string& lower_name) {
   return lower_name == "connection" || lower_name == "transfer-encoding" || lower_name == "keep-alive";
 }
 
-void submit_head(H2Connection& c, std::int32_t id, const StreamState::Head& head) {
+void submit_head(H2Connection& c, std::int32_t id, const StreamState::Head& head, bool head_only) {
   const std::string status = std::to_string(head.status);
   std::vector<std::pair<std::string, std::string>> lines{{":status", status}};
   for (const auto& [name, value] : head.headers) {
@@ -160,7 +183,8 @@ void submit_head(H2Connection& c, std::int32_t id, const StreamState::Head& head
   for (const auto& [name, value] : lines) list.push_back(header(name, value));
   nghttp2_data_provider body{};
   body.read_callback = &read_body;
-  nghttp2_submit_response(c.session.get(), id, list.data(), list.size(), &body);
+  const bool bodiless = head_only || head.status == 204 || head.status == 304;
+  nghttp2_submit_response(c.session.get(), id, list.data(), list.size(), bodiless ? nullptr : &body);
 }
 
 /// Hands nghttp2 whatever the handlers have produced since the last time.
@@ -169,7 +193,7 @@ void collect_output(H2Connection& c) {
     if (!stream.state) continue;
     if (!stream.head_sent) {
       if (const auto head = stream.state->head()) {
-        submit_head(c, id, *head);
+        submit_head(c, id, *head, stream.head_only);
         stream.head_sent = true;
       } else if (stream.state->upgrade_wanted()) {
         stream.state->upgraded(fail(Code::bad_request, "WebSockets need HTTP/1.1"));
@@ -217,8 +241,13 @@ bool start_session(H2Connection& c) {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &on_data);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &on_frame);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &on_stream_close);
+  nghttp2_option* options = nullptr;
+  nghttp2_option_new(&options);
+  // Watches that end are resets: many at once are no attack. More than these a second end the connection.
+  nghttp2_option_set_stream_reset_rate_limit(options, 4 * max_streams, max_streams);
   nghttp2_session* made = nullptr;
-  const int code = nghttp2_session_server_new(&made, callbacks, &c);
+  const int code = nghttp2_session_server_new2(&made, callbacks, &c, options);
+  nghttp2_option_del(options);
   nghttp2_session_callbacks_del(callbacks);
   if (code != 0) return false;
   c.session.reset(made);

@@ -5,53 +5,10 @@
 #include <thread>
 
 #include "base/process.hpp"
-#include "http/client.hpp"
-#include "http/pki.hpp"
-#include "http/server.hpp"
+#include "http/fixture_test.hpp"
 
 namespace godwit::http {
 namespace {
-
-using std::chrono::seconds;
-
-struct Pki {
-  KeyPair ca = *make_ca("test CA");
-  KeyPair server = *issue(ca, {.common_name = "server",
-                               .organizations = {},
-                               .dns_names = {"localhost"},
-                               .ip_addresses = {"127.0.0.1"},
-                               .for_server = true,
-                               .for_client = false});
-  KeyPair alice = *issue(
-      ca, {.common_name = "alice", .organizations = {"group-a", "group-b"}, .dns_names = {}, .ip_addresses = {}});
-};
-
-const Pki& pki() {
-  static const Pki made;
-  return made;
-}
-
-class Http : public ::testing::Test {
- protected:
-  void serve(Handler handler) {
-    ServerOptions options;
-    options.tls = {pki().server.certificate_pem, pki().server.key_pem, pki().ca.certificate_pem};
-    options.max_body_bytes = 100'000;
-    auto started = Server::start(options, std::move(handler));
-    ASSERT_TRUE(started) << started.error().message;
-    server_ = std::move(*started);
-    url_ = "https://127.0.0.1:" + std::to_string(server_->port());
-  }
-  std::unique_ptr<Client> client(const KeyPair& identity) const {
-    return std::move(*Client::create({.base_url = url_,
-                                      .tls = {pki().ca.certificate_pem, identity.certificate_pem, identity.key_pem, {}},
-                                      .bearer_token = {}}));
-  }
-  static Deadline soon() { return Deadline::after(seconds{20}); }
-
-  std::unique_ptr<Server> server_;
-  std::string url_;
-};
 
 TEST_F(Http, EchoesWithIdentityAndQuery) {
   serve([](Exchange& exchange) {
@@ -177,13 +134,12 @@ TEST_F(Http, LimitsBodies) {
                   .path = "/",
                   .query = {},
                   .headers = {},
-                  .body = std::string(200'000, 'x'),
+                  .body = std::string(20U << 20U, 'x'),
                   .peer = {},
                   .remote_address = {}};
   const auto response = client(pki().alice)->send(request, soon());
-  if (response) {
-    EXPECT_EQ(response->status, 413);
-  }
+  ASSERT_TRUE(response) << response.error().error.message;
+  EXPECT_EQ(response->status, 413);
   request.body = "small";
   EXPECT_EQ(client(pki().alice)->send(request, soon())->status, 200);
 }

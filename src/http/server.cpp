@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "http/connection.hpp"
 #include "http/handler_threads.hpp"
+#include "http/keep_alive.hpp"
 #include "http/openssl.hpp"
 
 namespace godwit::http {
@@ -63,6 +64,16 @@ bool speaks_http2(TlsSocket& socket) {
   SSL_get0_alpn_selected(socket.native_handle(), &chosen, &size);
   return std::string_view{reinterpret_cast<const char*>(chosen), size} == "h2";
 }
+
+}  // namespace
+
+void set_options(tcp::socket& socket) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay{true}, ignored);
+  keep_alive(socket.native_handle());
+}
+
+namespace {
 
 class AsioServer final : public Server {
  public:
@@ -120,7 +131,7 @@ class AsioServer final : public Server {
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
         continue;
       }
-      socket.set_option(tcp::no_delay{true}, error);
+      set_options(socket);
       auto tls_socket = std::make_shared<TlsSocket>(std::move(socket), *tls_);
       asio::co_spawn(io_, serve(std::move(tls_socket)), asio::detached);
     }

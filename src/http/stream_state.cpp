@@ -90,13 +90,11 @@ bool StreamState::has_output() const {
 }
 
 void StreamState::abandon() {
-  {
-    const std::lock_guard lock{mutex_};
-    gone_ = true;
-    output_.clear();
-    room_.notify_all();
-  }
-  stop_.request_stop();
+  stop_.request_stop();  // first: whoever sees a write fail sees this too
+  const std::lock_guard lock{mutex_};
+  gone_ = true;
+  output_.clear();
+  room_.notify_all();
 }
 
 namespace {

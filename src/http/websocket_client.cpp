@@ -30,12 +30,18 @@ Result<Address> parse_url(const std::string& url) {
   if (!url.starts_with("https://")) return fail(Code::invalid, "\"" + url + "\" is not an https:// address");
   const std::string rest = url.substr(8, url.find('/', 8) - 8);
   const std::size_t colon = rest.rfind(':');
-  if (colon == std::string::npos) return Address{.host = rest};
-  return Address{.host = rest.substr(0, colon), .port = rest.substr(colon + 1)};
+  const bool has_port = colon != std::string::npos && rest.find(']', colon) == std::string::npos;
+  Address address{.host = rest.substr(0, has_port ? colon : std::string::npos)};
+  if (has_port) address.port = rest.substr(colon + 1);
+  if (address.host.starts_with('[') && address.host.ends_with(']')) {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
+  return address;
 }
 
 Result<> set_up_tls(asio::ssl::context& context, const ClientTls& tls) {
   error_code error;
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   context.set_verify_mode(asio::ssl::verify_peer);
   context.add_certificate_authority(asio::buffer(tls.ca_pem), error);
   if (!error && !tls.certificate_pem.empty()) {
@@ -112,7 +118,7 @@ class ClientWebSocket final : public WebSocket {
     if (error) co_return fail(Code::unavailable, where + ": " + error.message());
     co_await asio::async_connect(socket_->next_layer(), found, asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return fail(Code::unavailable, where + ": " + error.message());
-    socket_->lowest_layer().set_option(tcp::no_delay{true}, error);
+    set_options(socket_->next_layer());
     co_await socket_->async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return fail(Code::unavailable, where + ": TLS: " + error.message());
     ws.set_option(beast::websocket::stream_base::decorator([&](beast::websocket::request_type& message) {
