@@ -44,20 +44,15 @@ Result<> image_import(const Session& session, const ImportOptions& options) {
 
 Result<> image_ls(const Session& session) {
   const auto store = ImageStore::open(session.client);
-  if (!store) return fail(store.error());
-  const auto images = store->list();
+  // Away from the shared directory the ConfigMaps still tell what was imported.
+  if (!store && store.error().code != Code::not_found) return fail(store.error());
+  const auto images = store ? store->list() : list_records(session.client);
   if (!images) return fail(images.error());
   if (images->empty()) {
     fmt::print(stderr, "There are no images yet; `godwit image import NAME FILE` makes one.\n");
     return {};
   }
-  std::size_t width = 4;
-  for (const ImageRecord& image : *images) width = std::max(width, image.name.size());
-  fmt::print("{:<{}}  {:>10}  SHA256\n", "NAME", width, "SIZE");
-  for (const ImageRecord& image : *images) {
-    fmt::print("{:<{}}  {:>10}  {}\n", image.name, width, format_bytes(image.size_bytes),
-               image.sha256.empty() ? "<unknown>" : image.sha256.substr(0, 16));
-  }
+  fmt::print("{}", image_table(*images));
   return {};
 }
 

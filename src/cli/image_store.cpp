@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/quantity.hpp"
 #include "base/text.hpp"
 #include "storage/volumes.hpp"
 
@@ -71,6 +72,31 @@ std::string image_name_problem(std::string_view name) {
   return {};
 }
 
+std::string image_table(const std::vector<ImageRecord>& images) {
+  std::size_t width = 4;
+  for (const ImageRecord& image : images) width = std::max(width, image.name.size());
+  std::string table = fmt::format("{:<{}}  {:>10}  SHA256\n", "NAME", width, "SIZE");
+  for (const ImageRecord& image : images) {
+    table += fmt::format("{:<{}}  {:>10}  {}\n", image.name, width, format_bytes(image.size_bytes),
+                         image.sha256.empty() ? "<unknown>" : image.sha256.substr(0, 16));
+  }
+  return table;
+}
+
+Result<std::vector<ImageRecord>> list_records(const kube::Client& client) {
+  const auto objects =
+      client.list(config_maps, images_namespace, {.label_selector = "godwit.io/image=true", .field_selector = {}});
+  if (!objects) return fail(objects.error());
+  std::vector<ImageRecord> records;
+  for (const json::Value& object : objects->items) {
+    records.push_back({.name = json::string_at(object, "/data/name"),
+                       .size_bytes = parse_number<std::int64_t>(json::string_at(object, "/data/sizeBytes")).value_or(0),
+                       .sha256 = json::string_at(object, "/data/sha256")});
+  }
+  std::sort(records.begin(), records.end(), [](const ImageRecord& a, const ImageRecord& b) { return a.name < b.name; });
+  return records;
+}
+
 fs::path ImageStore::disk_of(const std::string& name) const { return storage::image_path(root_, name); }
 
 Result<ImageStore> ImageStore::open(const kube::Client& client) {
@@ -130,16 +156,12 @@ Result<bool> ImageStore::remove_record(const std::string& name) const {
 
 Result<std::vector<ImageRecord>> ImageStore::list() const {
   auto images = disks_of(root_ / "images");
-  const auto records =
-      client_->list(config_maps, images_namespace, {.label_selector = "godwit.io/image=true", .field_selector = {}});
+  const auto records = list_records(*client_);
   if (!records) return fail(records.error());
-  for (const json::Value& object : records->items) {
-    const auto found = images.find(json::string_at(object, "/data/name"));
+  for (const ImageRecord& record : *records) {
+    const auto found = images.find(record.name);
     // A disk that was replaced by hand is not the one that was summed.
-    const auto size = parse_number<std::int64_t>(json::string_at(object, "/data/sizeBytes"));
-    if (found != images.end() && found->second.size_bytes == size) {
-      found->second.sha256 = json::string_at(object, "/data/sha256");
-    }
+    if (found != images.end() && found->second.size_bytes == record.size_bytes) found->second.sha256 = record.sha256;
   }
   std::vector<ImageRecord> list;
   for (auto& [name, image] : images) list.push_back(std::move(image));

@@ -21,6 +21,11 @@ struct ImageRecord {
 /// "" when the name is right, else what is wrong with it.
 [[nodiscard]] std::string image_name_problem(std::string_view name);
 
+/// One line an image, under a heading, for people. Pure.
+[[nodiscard]] std::string image_table(const std::vector<ImageRecord>& images);
+/// The images as their ConfigMaps tell, by name; needs no directory on this machine.
+[[nodiscard]] Result<std::vector<ImageRecord>> list_records(const kube::Client& client);
+
 class ImageStore {
  public:
   /// Finds the directory and checks that this machine has it.

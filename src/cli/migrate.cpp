@@ -152,7 +152,8 @@ Result<> migrate_cancel(const Session& session, const std::string& name) {
     fmt::print("VM {} was scheduled to migrate-cancel\n", name);
     return {};
   }
-  return fail(Code::not_found, fmt::format("found no migration to cancel; see `kubectl get vmim -n {}`", session.ns));
+  return fail(Code::not_found,
+              fmt::format("Found no migration to cancel for {}; see `kubectl get vmim -n {}`", name, session.ns));
 }
 
 }  // namespace godwit::cli

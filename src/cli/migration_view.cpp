@@ -26,6 +26,23 @@ std::string running_line(const json::Value& migration) {
                   format_bytes(progress(migration, "throughputBytesPerSecond")),
                   format_bytes(progress(migration, "dirtyRateBytesPerSecond")), progress(migration, "precopyRounds"));
   if (const auto eta = progress(migration, "etaSeconds"); eta > 0) line += fmt::format(", about {} s to go", eta);
+  if (const auto pause = progress(migration, "expectedDowntimeMs"); pause > 0) {
+    line += fmt::format(", a pause of {} ms expected", pause);
+  }
+  return line;
+}
+
+/// "; setup 31 ms, copying 538 ms": where the time went, "" when nobody says.
+std::string phase_times(const json::Value& result) {
+  std::string line;
+  for (const auto& phase : json::object_at(result, "/phasesMs")) {
+    const std::string_view name = phase.key();
+    line += fmt::format("{} {} {} ms", line.empty() ? ";" : ",", name,
+                        json::int_at(result, "/phasesMs/" + json::escape(name)));
+  }
+  if (line.empty() && json::find(result, "/setupMs") != nullptr) {
+    line = fmt::format("; setup {} ms", json::int_at(result, "/setupMs"));
+  }
   return line;
 }
 
@@ -52,10 +69,11 @@ std::string summary_line(const json::Value& migration) {
   const auto* result = json::find(migration, "/status/result");
   if (result == nullptr) return line;
   const auto rounds = json::int_at(*result, "/precopyRounds");
-  return fmt::format("{} in {} ms: downtime {} ms, {} sent at {}/s in {} pre-copy round{}", line,
+  return fmt::format("{} in {} ms: downtime {} ms, {} sent at {}/s in {} pre-copy round{}{}", line,
                      json::int_at(*result, "/totalMs"), json::int_at(*result, "/downtimeMs"),
                      format_bytes(json::int_at(*result, "/transferredBytes")),
-                     format_bytes(json::int_at(*result, "/throughputBytesPerSecond")), rounds, rounds == 1 ? "" : "s");
+                     format_bytes(json::int_at(*result, "/throughputBytesPerSecond")), rounds, rounds == 1 ? "" : "s",
+                     phase_times(*result));
 }
 
 }  // namespace godwit::cli

@@ -11,7 +11,7 @@ namespace godwit::cli {
 [[nodiscard]] bool has_succeeded(const json::Value& migration);
 /// "Running: 42 %, 312.0 MiB sent, …": what it does just now.
 [[nodiscard]] std::string progress_line(const json::Value& migration);
-/// "vm1 moved from node-1 to node-2 in 1234 ms: …", of one that succeeded.
+/// "vm1 moved from node-1 to node-2 in 1234 ms: …; setup 31 ms, copying 538 ms, …", of one that succeeded.
 [[nodiscard]] std::string summary_line(const json::Value& migration);
 
 }  // namespace godwit::cli

@@ -94,7 +94,8 @@ TEST_F(Verbs, MigrateCancelDeletesTheUnfinishedOne) {
 
 TEST_F(Verbs, MigrateCancelSaysThatThereIsNothingToCancel) {
   answer("GET", std::string{kubevirt} + "/virtualmachineinstancemigrations", R"({"items":[]})");
-  EXPECT_NE(migrate_cancel(session_, "vm1").error().message.find("no migration to cancel"), std::string::npos);
+  EXPECT_NE(migrate_cancel(session_, "vm1").error().message.find("Found no migration to cancel for vm1"),
+            std::string::npos);
 }
 
 TEST_F(Verbs, StartAndStopPutTheSubresource) {
@@ -157,11 +158,33 @@ TEST_F(Images, ListTellsDisksThatWereReplacedByHand) {
   EXPECT_EQ(ImageStore::open(session_.client)->list()->at(0).sha256, "");
 }
 
+TEST_F(Images, ListNeedsNoSharedDirectory) {
+  answer(
+      "GET", records,
+      R"({"items":[{"data":{"name":"z","sizeBytes":"2048","sha256":"abc"}},{"data":{"name":"a/b","sizeBytes":"1"}}]})");
+  std::filesystem::remove_all(shared_.path());
+  EXPECT_FALSE(ImageStore::open(session_.client));
+  const auto images = list_records(session_.client);
+  ASSERT_TRUE(images);
+  ASSERT_EQ(images->size(), 2U);
+  EXPECT_EQ(images->at(0).name, "a/b");
+  EXPECT_EQ(images->at(1).size_bytes, 2048);
+  EXPECT_TRUE(image_ls(session_));
+}
+
 TEST_F(Images, RemoveTakesDiskAndDirectories) {
   ASSERT_TRUE(image_import(session_, {.name = "a/b", .file = disk_}));
   ASSERT_TRUE(image_rm(session_, "a/b"));
   EXPECT_FALSE(std::filesystem::exists(shared_.path() / "images/a"));
   EXPECT_EQ(image_rm(session_, "a/b").error().code, Code::not_found);
+}
+
+TEST(ImageTable, AlignsItsColumns) {
+  EXPECT_EQ(image_table({{.name = "a", .size_bytes = 1024, .sha256 = "0123456789abcdef0123"},
+                         {.name = "godwit/tiny", .size_bytes = 6, .sha256 = {}}}),
+            "NAME               SIZE  SHA256\n"
+            "a               1.0 KiB  0123456789abcdef\n"
+            "godwit/tiny         6 B  <unknown>\n");
 }
 
 TEST(ImageName, FollowsTheRulesOfObjectsToo) {

@@ -51,6 +51,9 @@ int published_port(const json::Value& vmi) {
 }  // namespace
 
 Result<> Guests::start_incoming(const json::Value& vmi, const json::Value& pod) {
+  const auto wanted = still_wanted(pod);
+  if (!wanted) return fail(wanted.error());
+  if (!*wanted) return {};
   auto guest = launch(vmi, pod, Role::incoming);
   if (!guest) {
     events_.record(vmi, kube::EventType::warning, "SyncFailed", guest.error().message);

@@ -18,6 +18,16 @@ constexpr std::chrono::seconds command_patience{10};
 
 }  // namespace
 
+/// Asked for certain before anything is started for a pod: the cache may still show one alive whose QEMU has ended
+/// here.
+Result<bool> Guests::still_wanted(const json::Value& pod) const {
+  const auto now = client_.get(pods, kube::key_of(pod));
+  if (!now && now.error().code == Code::not_found) return false;
+  if (!now) return fail(now.error());
+  return json::string_at(*now, "/metadata/uid") == json::string_at(pod, "/metadata/uid") && !pod_is_terminal(*now) &&
+         json::find(*now, "/metadata/deletionTimestamp") == nullptr;
+}
+
 /// The VMI as it is once this node owns it.
 Result<json::Value> Guests::claim(const json::Value& vmi) {
   const auto ownership = rules::read_ownership(vmi);
@@ -34,6 +44,9 @@ Result<json::Value> Guests::claim(const json::Value& vmi) {
 }
 
 Result<> Guests::claim_and_start(const json::Value& vmi, const json::Value& pod) {
+  const auto wanted = still_wanted(pod);
+  if (!wanted) return fail(wanted.error());
+  if (!*wanted) return {};
   if (const auto volumes = find_volumes(client_, vmi); !volumes) {
     events_.record(vmi, kube::EventType::warning, "FailedMount", volumes.error().message);
     return fail(volumes.error());

@@ -54,6 +54,7 @@ class Guests {
   void wake(const kube::Key& key) { controller_.queue().add(key); }
 
   // guest_start.cpp
+  [[nodiscard]] Result<bool> still_wanted(const json::Value& pod) const;
   void adopt(InstanceRecord record);
   [[nodiscard]] Result<> claim_and_start(const json::Value& vmi, const json::Value& pod);
   [[nodiscard]] Result<json::Value> claim(const json::Value& vmi);
