@@ -113,9 +113,12 @@ Result<> watch_migration(const Session& session, const json::Value& created) {
   std::string reason = failure_reason(session, *end);
   while (reason.ends_with('.')) reason.pop_back();
   const auto vmi = session.client.get(virtual_machine_instances, session.key(name));
-  const std::string where = vmi ? fmt::format("it is on {} ({})", json::string_at(*vmi, "/status/nodeName", "no node"),
-                                              json::string_at(*vmi, "/status/phase"))
-                                : "it does not run any more";
+  std::string where = "it does not run any more";
+  if (vmi) {
+    const std::string node = json::string_at(*vmi, "/status/nodeName");
+    where = node.empty() ? "it is on no node" : "it is on " + node;
+    if (const std::string phase = json::string_at(*vmi, "/status/phase"); !phase.empty()) where += " (" + phase + ")";
+  }
   return fail(Code::conflict, fmt::format("the migration failed: {}; {}", reason, where));
 }
 
