@@ -2,18 +2,55 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace godwit::store {
 namespace {
 
 /// Raised with every change of the tables; kept in SQLite's user_version.
-constexpr std::int64_t schema_version = 1;
+constexpr std::int64_t schema_version = 2;
 
-constexpr const char* tables = R"(
+/// What turns each schema into the next; each in one transaction, so that a crash leaves one or the other.
+constexpr const char* steps[schema_version] = {
+    R"(
+BEGIN IMMEDIATE;
 CREATE TABLE objects (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (only INTEGER PRIMARY KEY CHECK (only = 1), value INTEGER NOT NULL);
 INSERT INTO revision VALUES (1, 1);
 PRAGMA user_version = 1;
-)";
+COMMIT;
+)",
+    R"(
+BEGIN IMMEDIATE;
+CREATE TABLE changes (revision INTEGER PRIMARY KEY, type INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+                      previous BLOB);
+PRAGMA user_version = 2;
+COMMIT;
+)",
+};
+
+Bytes bytes_at(sqlite3_stmt* row, int column) {
+  if (sqlite3_column_type(row, column) == SQLITE_NULL) return nullptr;
+  const auto* data = static_cast<const char*>(sqlite3_column_blob(row, column));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(row, column));
+  return data == nullptr ? std::make_shared<const std::string>() : std::make_shared<const std::string>(data, size);
+}
+
+std::string text_at(sqlite3_stmt* row, int column) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(row, column));
+  return text == nullptr ? std::string{}
+                         : std::string{text, static_cast<std::size_t>(sqlite3_column_bytes(row, column))};
+}
+
+void bind_text(sqlite3_stmt* statement, int index, std::string_view text) {
+  sqlite3_bind_text(statement, index, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
+}
+
+/// An empty value is a blob of no bytes, never NULL.
+void bind_bytes(sqlite3_stmt* statement, int index, std::string_view bytes) {
+  sqlite3_bind_blob(statement, index, bytes.empty() ? "" : bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC);
+}
 
 }  // namespace
 
@@ -27,28 +64,43 @@ Result<Database> Database::open(const std::filesystem::path& file) {
        {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA locking_mode = EXCLUSIVE"}) {
     if (auto done = database.execute(pragma); !done) return fail(done.error().within(file.string()));
   }
-  const auto version = database.number("PRAGMA user_version");
-  if (!version) return fail(version.error().within(file.string()));
-  if (*version > schema_version) {
-    return fail(Code::invalid,
-                fmt::format("{} was written by a newer version of Godwit (schema {}, this one knows {}); "
-                            "run that version, or start with another data directory",
-                            file.string(), *version, schema_version));
-  }
-  if (*version == 0) {
-    if (auto made = database.execute(tables); !made) return fail(made.error().within(file.string()));
-  }
-  const auto keep = [&](Statement& slot, const char* sql) -> Result<> {
-    auto prepared = database.prepare(sql);
-    if (!prepared) return fail(prepared.error());
-    slot = std::move(*prepared);
-    return {};
-  };
-  Result<> ready = keep(database.put_, "INSERT OR REPLACE INTO objects (key, revision, value) VALUES (?, ?, ?)");
-  if (ready) ready = keep(database.remove_, "DELETE FROM objects WHERE key = ?");
-  if (ready) ready = keep(database.set_revision_, "UPDATE revision SET value = ?");
-  if (!ready) return fail(ready.error());
+  Result<> ready = database.bring_up_to_date();
+  if (ready) ready = database.prepare_statements();
+  if (!ready) return fail(ready.error().within(file.string()));
   return database;
+}
+
+Result<> Database::bring_up_to_date() {
+  const auto version = number("PRAGMA user_version");
+  if (!version) return fail(version.error());
+  if (*version > schema_version) {
+    return fail(Code::invalid, fmt::format("was written by a newer version of Godwit (schema {}, this one knows {}); "
+                                           "run that version, or start with another data directory",
+                                           *version, schema_version));
+  }
+  for (std::int64_t at = std::max<std::int64_t>(*version, 0); at < schema_version; ++at) {
+    if (auto made = execute(steps[at]); !made) {
+      roll_back();
+      return made;
+    }
+  }
+  return {};
+}
+
+Result<> Database::prepare_statements() {
+  const std::pair<Statement*, const char*> wanted[] = {
+      {&put_, "INSERT OR REPLACE INTO objects (key, revision, value) VALUES (?, ?, ?)"},
+      {&remove_, "DELETE FROM objects WHERE key = ?"},
+      {&append_, "INSERT INTO changes (revision, type, key, value, previous) VALUES (?, ?, ?, ?, ?)"},
+      {&forget_, "DELETE FROM changes WHERE revision <= ?"},
+      {&set_revision_, "UPDATE revision SET value = ?"},
+  };
+  for (const auto& [slot, sql] : wanted) {
+    auto prepared = prepare(sql);
+    if (!prepared) return fail(prepared.error());
+    *slot = std::move(*prepared);
+  }
+  return {};
 }
 
 Result<Revision> Database::load(const std::function<void(Record)>& on_record) {
@@ -58,11 +110,8 @@ Result<Revision> Database::load(const std::function<void(Record)>& on_record) {
     const int code = sqlite3_step(rows->get());
     if (code == SQLITE_DONE) break;
     if (code != SQLITE_ROW) return failure("reading objects");
-    const auto* key = reinterpret_cast<const char*>(sqlite3_column_text(rows->get(), 0));
-    const auto* value = static_cast<const char*>(sqlite3_column_blob(rows->get(), 2));
-    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(rows->get(), 2));
-    on_record({.key = key,
-               .value = std::make_shared<const std::string>(value, size),
+    on_record({.key = text_at(rows->get(), 0),
+               .value = bytes_at(rows->get(), 2),
                .revision = static_cast<Revision>(sqlite3_column_int64(rows->get(), 1))});
   }
   const auto revision = number("SELECT value FROM revision");
@@ -70,18 +119,51 @@ Result<Revision> Database::load(const std::function<void(Record)>& on_record) {
   return static_cast<Revision>(*revision);
 }
 
+Result<> Database::load_changes(const std::function<void(Change)>& on_change) {
+  auto rows = prepare("SELECT revision, type, key, value, previous FROM changes ORDER BY revision");
+  if (!rows) return fail(rows.error());
+  for (;;) {
+    const int code = sqlite3_step(rows->get());
+    if (code == SQLITE_DONE) return {};
+    if (code != SQLITE_ROW) return failure("reading changes");
+    on_change({.type = static_cast<Change::Type>(sqlite3_column_int(rows->get(), 1)),
+               .record = {.key = text_at(rows->get(), 2),
+                          .value = bytes_at(rows->get(), 3),
+                          .revision = static_cast<Revision>(sqlite3_column_int64(rows->get(), 0))},
+               .previous = bytes_at(rows->get(), 4)});
+  }
+}
+
 Result<> Database::begin() { return execute("BEGIN IMMEDIATE"); }
 
 Result<> Database::put(const std::string& key, std::string_view value, Revision revision) {
-  sqlite3_bind_text(put_.get(), 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
+  bind_text(put_.get(), 1, key);
   sqlite3_bind_int64(put_.get(), 2, static_cast<sqlite3_int64>(revision));
-  sqlite3_bind_blob(put_.get(), 3, value.data(), static_cast<int>(value.size()), SQLITE_STATIC);
+  bind_bytes(put_.get(), 3, value);
   return step(put_.get());
 }
 
 Result<> Database::remove(const std::string& key) {
-  sqlite3_bind_text(remove_.get(), 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
+  bind_text(remove_.get(), 1, key);
   return step(remove_.get());
+}
+
+Result<> Database::append(const Change& change) {
+  sqlite3_bind_int64(append_.get(), 1, static_cast<sqlite3_int64>(change.record.revision));
+  sqlite3_bind_int(append_.get(), 2, static_cast<int>(change.type));
+  bind_text(append_.get(), 3, change.record.key);
+  bind_bytes(append_.get(), 4, *change.record.value);
+  if (change.previous) {
+    bind_bytes(append_.get(), 5, *change.previous);
+  } else {
+    sqlite3_bind_null(append_.get(), 5);
+  }
+  return step(append_.get());
+}
+
+Result<> Database::forget(Revision upto) {
+  sqlite3_bind_int64(forget_.get(), 1, static_cast<sqlite3_int64>(upto));
+  return step(forget_.get());
 }
 
 Result<> Database::commit(Revision revision) {

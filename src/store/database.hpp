@@ -20,10 +20,16 @@ class Database {
   [[nodiscard]] static Result<Database> open(const std::filesystem::path& file);
 
   [[nodiscard]] Result<Revision> load(const std::function<void(Record)>& on_record);
+  /// The kept changes, oldest first.
+  Result<> load_changes(const std::function<void(Change)>& on_change);
 
   Result<> begin();
   Result<> put(const std::string& key, std::string_view value, Revision revision);
   Result<> remove(const std::string& key);
+  /// Keeps a change for watches from before a restart.
+  Result<> append(const Change& change);
+  /// Forgets changes up to and including the revision.
+  Result<> forget(Revision upto);
   Result<> commit(Revision revision);
   void roll_back();
 
@@ -38,6 +44,8 @@ class Database {
   using Statement = std::unique_ptr<sqlite3_stmt, Finalizer>;
 
   explicit Database(Handle handle) : handle_{std::move(handle)} {}
+  Result<> bring_up_to_date();
+  Result<> prepare_statements();
   Result<> execute(const char* sql);
   [[nodiscard]] Result<std::int64_t> number(const char* sql);
   [[nodiscard]] Result<Statement> prepare(const char* sql);
@@ -47,6 +55,8 @@ class Database {
   Handle handle_;
   Statement put_;
   Statement remove_;
+  Statement append_;
+  Statement forget_;
   Statement set_revision_;
 };
 

@@ -41,6 +41,15 @@ struct Pending {
   std::promise<Result<std::optional<Record>>> done;
 };
 
+/// A broken invariant in one edit must not end the thread that serves all.
+Result<Edit> decide(const EditFunction& edit, const Record* current, Revision next) {
+  try {
+    return edit(current, next);
+  } catch (const std::exception& broken) {
+    return fail(Code::internal, fmt::format("an edit failed unexpectedly: {}", broken.what()));
+  }
+}
+
 }  // namespace
 
 struct Store::State {
@@ -48,7 +57,12 @@ struct Store::State {
 
   void write_batches(const std::stop_token& stop);
   void write_batch(std::vector<Pending*>& batch);
-  Result<std::optional<Record>> run_edit(Pending& pending, Revision next, std::map<std::string, Change>& changed);
+  Result<std::optional<Record>> run_edit(Pending& pending, Revision next);
+  Result<> write_log(const std::map<Revision, Change>& changes);
+  /// The batch's change of the key, when it is the writer thread that asks.
+  [[nodiscard]] const std::map<std::string, Change>* uncommitted() const {
+    return std::this_thread::get_id() == writer.get_id() ? &batch_changes : nullptr;
+  }
   void publish(const std::map<Revision, Change>& changes, Revision reached);
 
   UniqueFd lock;
@@ -60,6 +74,8 @@ struct Store::State {
   std::deque<Change> log;  ///< the newest changes, by revision
   Revision forgotten = 1;  ///< changes up to here are not in the log
   std::condition_variable_any news;
+
+  std::map<std::string, Change> batch_changes;  ///< the writer thread's alone
 
   std::mutex queue_mutex;
   std::condition_variable_any work;
@@ -80,7 +96,10 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
   });
   if (!revision) return fail(revision.error());
   state->revision = *revision;
-  state->forgotten = *revision;
+  auto remembered = state->database.load_changes([&](Change change) { state->log.push_back(std::move(change)); });
+  if (!remembered) return fail(remembered.error());
+  // Revisions have no gaps: what is before the oldest change is forgotten.
+  state->forgotten = state->log.empty() ? *revision : state->log.front().record.revision - 1;
   State* raw = state.get();
   state->writer = std::jthread{[raw](const std::stop_token& stop) { raw->write_batches(stop); }};
   return std::unique_ptr<Store>{new Store{std::move(state)}};
@@ -91,18 +110,40 @@ Store::~Store() = default;
 
 std::optional<Record> Store::get(const std::string& key) const {
   const std::shared_lock lock{state_->objects_mutex};
+  if (const auto* changes = state_->uncommitted()) {
+    if (const auto changed = changes->find(key); changed != changes->end()) {
+      if (changed->second.type == Change::Type::removed) return std::nullopt;
+      return changed->second.record;
+    }
+  }
   const auto found = state_->objects.find(key);
   if (found == state_->objects.end()) return std::nullopt;
   return found->second;
 }
 
 Listing Store::list(const std::string& prefix) const {
+  std::map<std::string, Record> below;
   const std::shared_lock lock{state_->objects_mutex};
   Listing listing{.records = {}, .revision = state_->revision};
+  const auto* changes = state_->uncommitted();
+  const bool merge = changes != nullptr && !changes->empty();
   for (auto it = state_->objects.lower_bound(prefix); it != state_->objects.end() && it->first.starts_with(prefix);
        ++it) {
-    listing.records.push_back(it->second);
+    if (merge) {
+      below.insert(*it);
+    } else {
+      listing.records.push_back(it->second);
+    }
   }
+  if (!merge) return listing;
+  for (auto it = changes->lower_bound(prefix); it != changes->end() && it->first.starts_with(prefix); ++it) {
+    if (it->second.type == Change::Type::removed) {
+      below.erase(it->first);
+    } else {
+      below.insert_or_assign(it->first, it->second.record);
+    }
+  }
+  for (auto& [key, record] : below) listing.records.push_back(std::move(record));
   return listing;
 }
 
@@ -136,16 +177,15 @@ void Store::State::write_batches(const std::stop_token& stop) {
 }
 
 /// Runs one edit on top of what the batch has changed already.
-Result<std::optional<Record>> Store::State::run_edit(Pending& pending, Revision next,
-                                                     std::map<std::string, Change>& changed) {
+Result<std::optional<Record>> Store::State::run_edit(Pending& pending, Revision next) {
   const std::string& key = *pending.key;
   std::optional<Record> current;
-  if (const auto earlier = changed.find(key); earlier != changed.end()) {
+  if (const auto earlier = batch_changes.find(key); earlier != batch_changes.end()) {
     if (earlier->second.type != Change::Type::removed) current = earlier->second.record;
   } else if (const auto found = objects.find(key); found != objects.end()) {
     current = found->second;
   }
-  auto decided = pending.edit(current ? &*current : nullptr, next);
+  auto decided = decide(pending.edit, current ? &*current : nullptr, next);
   if (!decided) return fail(decided.error());
   if (std::holds_alternative<Keep>(*decided)) return current;
   Change change{.type = current ? Change::Type::modified : Change::Type::created,
@@ -160,29 +200,42 @@ Result<std::optional<Record>> Store::State::run_edit(Pending& pending, Revision 
     change.record.value = std::make_shared<const std::string>(std::move(std::get<Remove>(*decided).last_value));
     if (auto written = database.remove(key); !written) return fail(written.error());
   }
-  changed.insert_or_assign(key, change);
+  batch_changes.insert_or_assign(key, change);
   return change.record;
+}
+
+/// Keeps the changes on disk as publish will keep them in memory.
+Result<> Store::State::write_log(const std::map<Revision, Change>& changes) {
+  for (const auto& [at, change] : changes) {
+    if (auto kept = database.append(change); !kept) return kept;
+  }
+  const std::size_t kept = log.size() + changes.size();
+  if (kept <= remembered_changes) return {};
+  const std::size_t surplus = kept - remembered_changes;
+  if (surplus <= log.size()) return database.forget(log[surplus - 1].record.revision);
+  return database.forget(std::next(changes.begin(), static_cast<std::ptrdiff_t>(surplus - log.size() - 1))->first);
 }
 
 void Store::State::write_batch(std::vector<Pending*>& batch) {
   // Only this thread changes objects and revision, so it may read them without the lock.
-  std::map<std::string, Change> by_key;
   std::map<Revision, Change> by_revision;
   std::vector<std::pair<Pending*, Result<std::optional<Record>>>> answers;
   Revision reached = revision;
   Result<> committed = database.begin();
   if (committed) {
     for (Pending* pending : batch) {
-      auto answer = run_edit(*pending, reached + 1, by_key);
-      if (const auto made = by_key.find(*pending->key);
-          made != by_key.end() && made->second.record.revision == reached + 1) {
+      auto answer = run_edit(*pending, reached + 1);
+      if (const auto made = batch_changes.find(*pending->key);
+          made != batch_changes.end() && made->second.record.revision == reached + 1) {
         by_revision.emplace(++reached, made->second);
       }
       answers.emplace_back(pending, std::move(answer));
     }
-    committed = database.commit(reached);
+    committed = write_log(by_revision);
+    if (committed) committed = database.commit(reached);
     if (!committed) database.roll_back();
   }
+  batch_changes.clear();
   if (committed) publish(by_revision, reached);
   if (answers.empty()) {
     for (Pending* pending : batch) pending->done.set_value(fail(committed.error()));

@@ -52,7 +52,8 @@ struct Remove {
 };
 using Edit = std::variant<Keep, Put, Remove>;
 
-/// Sees the record as it is at this very moment (null: none) and the revision that its write will have.
+/// Sees the record as it is at this very moment (null: none) and the revision that its write will have. What it reads
+/// of the store is as true: get and list within it show every write before it, committed or about to be.
 using EditFunction = std::function<Result<Edit>(const Record* current, Revision next)>;
 
 class Watcher;
@@ -75,7 +76,8 @@ class Store {
   /// not call modify.
   [[nodiscard]] Result<std::optional<Record>> modify(const std::string& key, EditFunction edit);
 
-  /// Changes below the prefix after the revision. Code::expired: too old, or from the future of another database.
+  /// Changes below the prefix after the revision, from before a restart too: the newest 10,000 are kept.
+  /// Code::expired: older than those, or from the future of another database.
   [[nodiscard]] Result<std::unique_ptr<Watcher>> watch(const std::string& prefix, Revision after) const;
 
  private:

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <atomic>
+#include <stdexcept>
 #include <thread>
 
 #include "base/files.hpp"
@@ -102,13 +104,90 @@ TEST_F(StoreTest, TellsRemovalsWithTheLastValue) {
   EXPECT_EQ(changes->front().record.revision, store_->revision());
 }
 
-TEST_F(StoreTest, ExpiresWatchesFromBeforeTheRestartAndFromTheFuture) {
+TEST_F(StoreTest, WatchesGoOnAcrossARestart) {
   ASSERT_TRUE(store_->modify("/a", put("x")));
+  const Revision seen = store_->revision();
   ASSERT_TRUE(store_->modify("/a", put("y")));
+  ASSERT_TRUE(store_->modify("/a", removal()));
   reopen();
-  EXPECT_EQ(store_->watch("/", store_->revision() - 1).error().code, Code::expired);
-  EXPECT_EQ(store_->watch("/", store_->revision() + 5).error().code, Code::expired);
-  EXPECT_TRUE(store_->watch("/", store_->revision()));
+  auto watcher = store_->watch("/", seen);
+  ASSERT_TRUE(watcher) << watcher.error().message;
+  const auto changes = (*watcher)->next(std::chrono::seconds{20}, {});
+  ASSERT_EQ(changes->size(), 2U);
+  EXPECT_EQ(changes->front().type, Change::Type::modified);
+  EXPECT_EQ(*changes->front().previous, "x");
+  EXPECT_EQ(changes->back().type, Change::Type::removed);
+  EXPECT_EQ(changes->back().record.revision, seen + 2);
+}
+
+TEST_F(StoreTest, ExpiresWatchesOfTheForgottenAndOfTheFuture) {
+  constexpr int more_than_is_kept = 10'050;
+  std::vector<std::jthread> writers;
+  for (int t = 0; t < 50; ++t) {  // together, so that they share commits
+    writers.emplace_back([&] {
+      for (int i = 0; i < more_than_is_kept / 50; ++i) EXPECT_TRUE(store_->modify("/a", put("x")));
+    });
+  }
+  writers.clear();
+  for (const bool restarted : {false, true}) {
+    if (restarted) reopen();
+    const Revision now = store_->revision();
+    EXPECT_EQ(store_->watch("/", 2).error().code, Code::expired) << restarted;
+    EXPECT_EQ(store_->watch("/", now + 5).error().code, Code::expired) << restarted;
+    EXPECT_EQ(store_->watch("/", now - 10'001).error().code, Code::expired) << restarted;
+    EXPECT_TRUE(store_->watch("/", now - 10'000)) << restarted;
+  }
+}
+
+TEST_F(StoreTest, EditsSeeTheWritesBeforeThemInTheirBatch) {
+  // Each takes the one place only when nobody has it: together they must not take it twice.
+  constexpr int rivals = 32;
+  std::atomic<int> winners = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < rivals; ++t) {
+      threads.emplace_back([&, t] {
+        const auto taken = store_->modify("/place/" + std::to_string(t), [&](const Record*, Revision) -> Result<Edit> {
+          if (!store_->list("/place/").records.empty()) return Keep{};
+          return Put{"mine"};
+        });
+        ASSERT_TRUE(taken);
+        if (*taken) ++winners;
+      });
+    }
+  }
+  EXPECT_EQ(winners, 1);
+  EXPECT_EQ(store_->list("/place/").records.size(), 1U);
+}
+
+TEST_F(StoreTest, AnEditThatThrowsFailsAlone) {
+  const auto broken =
+      store_->modify("/a", [](const Record*, Revision) -> Result<Edit> { throw std::runtime_error{"oops"}; });
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, Code::internal);
+  EXPECT_TRUE(store_->modify("/a", put("x")));
+}
+
+TEST_F(StoreTest, TakesOverTheDatabaseOfTheFirstSchema) {
+  store_.reset();
+  const auto file = directory_.path() / "godwit.db";
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix);
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &raw), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(raw, R"(
+CREATE TABLE objects (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE revision (only INTEGER PRIMARY KEY CHECK (only = 1), value INTEGER NOT NULL);
+INSERT INTO revision VALUES (1, 41);
+INSERT INTO objects VALUES ('/a', 40, 'old');
+PRAGMA user_version = 1;)",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(raw);
+  reopen();
+  EXPECT_EQ(*store_->get("/a")->value, "old");
+  EXPECT_EQ(store_->watch("/", 40).error().code, Code::expired);
+  EXPECT_EQ((*store_->modify("/a", put("new")))->revision, 42U);
+  EXPECT_TRUE(store_->watch("/", 41));
 }
 
 TEST_F(StoreTest, AFailedEditChangesNothing) {
