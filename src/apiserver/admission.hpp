@@ -1,12 +1,12 @@
 // The admission chain: what may change or refuse an object before it is stored.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "apiserver/kinds.hpp"
+#include "apiserver/lookup.hpp"
 #include "apiserver/user.hpp"
 #include "base/result.hpp"
 #include "json/value.hpp"
@@ -14,12 +14,6 @@
 namespace godwit::apiserver {
 
 enum class Operation : unsigned char { create, update, remove };
-
-/// Looks up other objects, at this moment.
-struct Lookup {
-  ReadObject get;
-  std::function<std::vector<json::Value>(std::string_view group, std::string_view plural, const std::string& ns)> list;
-};
 
 struct AdmissionRequest {
   Operation operation = Operation::create;

@@ -75,6 +75,8 @@ Result<DeleteOptions> delete_options(const http::Request& request) {
     options.grace_period_seconds = json::int_at(body, "/gracePeriodSeconds");
   if (const auto query = parse_number<std::int64_t>(request.query_value("gracePeriodSeconds")))
     options.grace_period_seconds = query;
+  options.propagation_policy = request.query_value("propagationPolicy", json::string_at(body, "/propagationPolicy"));
+  if (json::bool_at(body, "/orphanDependents")) options.propagation_policy = "Orphan";
   options.dry_run = request.query_value("dryRun") == "All" || !json::array_at(body, "/dryRun").empty();
   return options;
 }
@@ -96,13 +98,16 @@ http::Response with_warnings(http::Response response, const std::vector<std::str
 http::Response review_access(const http::Request& request, const User& user, const Lookup& lookup) {
   auto review = json::parse(request.body).value_or(json::Value(json::Object{}));
   RequestInfo info;
-  info.is_resource = true;
-  info.verb = json::string_at(review, "/spec/resourceAttributes/verb");
+  info.is_resource = json::find(review, "/spec/nonResourceAttributes") == nullptr;
+  info.path = json::string_at(review, "/spec/nonResourceAttributes/path");
+  info.verb =
+      json::string_at(review, info.is_resource ? "/spec/resourceAttributes/verb" : "/spec/nonResourceAttributes/verb");
+  info.subresource = json::string_at(review, "/spec/resourceAttributes/subresource");
   info.group = json::string_at(review, "/spec/resourceAttributes/group");
   info.resource = json::string_at(review, "/spec/resourceAttributes/resource");
   info.ns = json::string_at(review, "/spec/resourceAttributes/namespace");
   info.name = json::string_at(review, "/spec/resourceAttributes/name");
-  const auto allowed = authorize(user, info, lookup.get);
+  const auto allowed = authorize(user, info, lookup);
   json::set(review, "/status",
             json::Object{{"allowed", allowed.has_value()}, {"reason", allowed ? "" : allowed.error().message}});
   return json_response(201, review);
@@ -129,15 +134,15 @@ void ApiHandler::serve(http::Exchange& exchange) const {
   const auto user = authenticator_.authenticate(request);
   if (!user) return exchange.send(error_response(user.error()));
   const RequestInfo info = parse_request_info(request);
-  if (const auto allowed = authorize(*user, info, objects_.lookup().get); !allowed) {
+  if (info.resource == "selfsubjectaccessreviews" && request.method == "POST") {  // everybody may ask about himself
+    return exchange.send(review_access(request, *user, objects_.lookup()));
+  }
+  if (const auto allowed = authorize(*user, info, objects_.lookup()); !allowed) {
     return exchange.send(error_response(allowed.error()));
   }
   if (!info.is_resource) {
     if (serve_document(exchange)) return;
     return exchange.send(error_response({Code::not_found, "the server could not find the requested resource"}));
-  }
-  if (info.resource == "selfsubjectaccessreviews" && request.method == "POST") {
-    return exchange.send(review_access(request, *user, objects_.lookup()));
   }
   if (subresources_.serve(exchange, info, *user)) return;
   serve_resource(exchange, info, *user);

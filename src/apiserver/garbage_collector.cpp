@@ -54,23 +54,15 @@ void GarbageCollector::on_removed(const std::string& uid) {
 }
 
 void GarbageCollector::empty_namespace(const std::string& name) {
-  bool empty = true;
   for (const Kind& kind : objects_.kinds().all()) {
     if (!kind.namespaced) continue;
     for (const store::Record& record : objects_.store().list(kind.prefix(name)).records) {
       if (const auto object = json::parse(*record.value)) remove(kind, *object);
     }
-    empty = empty && objects_.store().list(kind.prefix(name)).records.empty();
   }
-  if (!empty) return;
-  (void)objects_.store().modify("/core/namespaces/" + name,
-                                [](const store::Record* current, store::Revision next) -> Result<store::Edit> {
-                                  if (current == nullptr) return store::Keep{};
-                                  auto object = json::parse(*current->value);
-                                  if (!object || !is_being_deleted(*object)) return store::Keep{};
-                                  set_resource_version(*object, next);
-                                  return store::Remove{json::write(*object)};
-                                });
+  if (const auto done = objects_.finish_namespace(name); !done) {
+    log_.warning("cannot remove the namespace {}: {}", name, done.error().message);
+  }
 }
 
 void GarbageCollector::sweep_all() {

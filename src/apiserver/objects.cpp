@@ -116,10 +116,10 @@ Result<Written> Objects::create(const Kind& kind, const std::string& ns, json::V
                                 const WriteOptions& options) {
   if (auto prepared = prepare_new(object, kind, ns, clock_.wall()); !prepared) return fail(prepared.error());
   const std::string name = json::string_at(object, "/metadata/name");
-  if (auto exists = check_namespace(kind, ns, name); !exists) return fail(exists.error());
   Written written;
   const auto committed =
       store_.modify(kind.key(ns, name), [&](const store::Record* current, store::Revision next) -> Result<store::Edit> {
+        if (auto exists = check_namespace(kind, ns, name); !exists) return fail(exists.error());
         if (current != nullptr) return fail(already_exists(kind, name));
         const AdmissionRequest request{.operation = Operation::create,
                                        .kind = kind,
@@ -162,7 +162,8 @@ Result<Written> Objects::change(const Kind& kind, const std::string& ns, const s
                                        .lookup = lookup_};
         written.warnings.clear();
         if (auto admitted = admit(request, object, options, written.warnings); !admitted) return fail(admitted.error());
-        const bool gone = is_being_deleted(object) && !has_finalizers(object) && has_finalizers(before);
+        const bool gone = is_being_deleted(object) && !has_finalizers(object) && has_finalizers(before) &&
+                          json::int_at(object, "/metadata/deletionGracePeriodSeconds") == 0;
         if (!gone && json::equal(object, before)) {
           written.object = before;
           return store::Keep{};
@@ -215,6 +216,20 @@ std::int64_t grace_of(const Kind& kind, const json::Value& object, const DeleteO
   return options.grace_period_seconds.value_or(json::int_at(object, "/spec/terminationGracePeriodSeconds", 30));
 }
 
+/// What the object may not be deleted for.
+Result<> check_deletion(const Kind& kind, const std::string& name, const DeleteOptions& options) {
+  const bool immortal = kind.built_in && kind.plural == "namespaces" &&
+                        (name == "default" || name == "kube-system" || name == "kube-public");
+  if (immortal) return fail(forbidden(kind, name, "this namespace may not be deleted"));
+  const std::string& policy = options.propagation_policy;
+  if (policy.empty() || policy == "Background") return {};
+  if (policy == "Foreground" || policy == "Orphan") {
+    return fail(Code::not_built_yet,
+                fmt::format("not built yet: propagationPolicy {}; dependents are removed in the background", policy));
+  }
+  return fail(Code::invalid, fmt::format("propagationPolicy: Unsupported value: \"{}\"", policy));
+}
+
 bool waits(const Kind& kind, const json::Value& object, std::int64_t grace) {
   const bool is_namespace = kind.built_in && kind.plural == "namespaces";
   return grace > 0 || is_namespace || has_finalizers(object);
@@ -224,6 +239,7 @@ bool waits(const Kind& kind, const json::Value& object, std::int64_t grace) {
 
 Result<json::Value> Objects::remove(const Kind& kind, const std::string& ns, const std::string& name,
                                     const DeleteOptions& options, const User& user) {
+  if (auto may = check_deletion(kind, name, options); !may) return fail(may.error());
   json::Value removed;
   const auto committed =
       store_.modify(kind.key(ns, name), [&](const store::Record* current, store::Revision next) -> Result<store::Edit> {
@@ -264,6 +280,23 @@ Result<json::Value> Objects::remove(const Kind& kind, const std::string& ns, con
       });
   if (!committed) return fail(committed.error());
   return removed;
+}
+
+Result<bool> Objects::finish_namespace(const std::string& name) {
+  const auto committed = store_.modify("/core/namespaces/" + name,
+                                       [&](const store::Record* current, store::Revision next) -> Result<store::Edit> {
+                                         if (current == nullptr) return store::Keep{};
+                                         json::Value object = parsed(*current);
+                                         if (!is_being_deleted(object) || has_finalizers(object)) return store::Keep{};
+                                         for (const Kind& kind : kinds_.all()) {
+                                           if (kind.namespaced && !store_.list(kind.prefix(name)).records.empty())
+                                             return store::Keep{};
+                                         }
+                                         set_resource_version(object, next);
+                                         return store::Remove{json::write(object)};
+                                       });
+  if (!committed) return fail(committed.error());
+  return !store_.get("/core/namespaces/" + name);
 }
 
 }  // namespace godwit::apiserver

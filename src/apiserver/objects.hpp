@@ -34,6 +34,7 @@ struct DeleteOptions {
   std::string uid;               ///< precondition when not empty
   std::string resource_version;  ///< likewise
   std::optional<std::int64_t> grace_period_seconds;
+  std::string propagation_policy = {};  ///< "", "Background", "Foreground" or "Orphan"
   bool dry_run = false;
 };
 
@@ -53,6 +54,10 @@ class Objects {
   [[nodiscard]] Result<Written> patch(const Kind& kind, const std::string& ns, const std::string& name, PatchKind type,
                                       const json::Value& patch, const std::string& subresource,
                                       const WriteOptions& options);
+  /// Any other change, decided upon what is stored at that moment.
+  using Change = std::function<Result<json::Value>(const json::Value& current)>;
+  [[nodiscard]] Result<Written> change(const Kind& kind, const std::string& ns, const std::string& name,
+                                       const std::string& subresource, const WriteOptions& options, const Change& make);
   /// The object as it is now being deleted, or as it was when it is gone at once.
   [[nodiscard]] Result<json::Value> remove(const Kind& kind, const std::string& ns, const std::string& name,
                                            const DeleteOptions& options, const User& user);
@@ -61,10 +66,10 @@ class Objects {
   [[nodiscard]] store::Store& store() const { return store_; }
   [[nodiscard]] const Kinds& kinds() const { return kinds_; }
 
+  /// Removes a namespace that is being deleted, once nothing is left in it. False: something is, or it isn't deleted.
+  [[nodiscard]] Result<bool> finish_namespace(const std::string& name);
+
  private:
-  using Change = std::function<Result<json::Value>(const json::Value& current)>;
-  [[nodiscard]] Result<Written> change(const Kind& kind, const std::string& ns, const std::string& name,
-                                       const std::string& subresource, const WriteOptions& options, const Change& make);
   /// Defaults, unknown fields, mutation, schema, validation: everything between the client's words and the store.
   [[nodiscard]] Result<> admit(const AdmissionRequest& request, json::Value& object, const WriteOptions& options,
                                std::vector<std::string>& warnings) const;

@@ -27,6 +27,7 @@ RequestInfo parse_request_info(const http::Request& request) {
     if (!part.empty()) parts.push_back(std::move(part));
   }
   RequestInfo info;
+  info.path = request.path;
   std::size_t at = 0;
   if (parts.size() >= 2 && parts[0] == "api") {
     info.version = parts[1];

@@ -9,6 +9,7 @@
 namespace godwit::apiserver {
 
 struct RequestInfo {
+  std::string path;   ///< as asked for
   std::string verb;   ///< get, list, watch, create, update, patch, delete, deletecollection
   std::string group;  ///< "" for the core group
   std::string version;

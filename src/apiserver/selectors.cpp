@@ -1,6 +1,7 @@
 #include "apiserver/selectors.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -66,6 +67,14 @@ Result<Requirement> parse_term(std::string_view raw) {
   return Requirement{Requirement::Operator::exists, std::string{term}, {}};
 }
 
+Result<> check_key(const std::string& key) {
+  const auto fits = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
+  };
+  if (!key.empty() && std::all_of(key.begin(), key.end(), fits)) return {};
+  return fail(Code::bad_request, fmt::format("unable to parse requirement: invalid label key \"{}\"", key));
+}
+
 }  // namespace
 
 Result<Selector> Selector::labels(std::string_view text) {
@@ -74,6 +83,7 @@ Result<Selector> Selector::labels(std::string_view text) {
   for (const std::string& term : terms_of(text)) {
     auto requirement = parse_term(term);
     if (!requirement) return fail(requirement.error());
+    if (auto known = check_key(requirement->key); !known) return fail(known.error());
     selector.requirements_.push_back(std::move(*requirement));
   }
   return selector;

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "apiserver/api_handler.hpp"
 #include "apiserver/credentials.hpp"
 #include "apiserver/garbage_collector.hpp"
+#include "apiserver/node_restriction.hpp"
+#include "apiserver/server_names.hpp"
 #include "apiserver/status.hpp"
 #include "base/files.hpp"
 
@@ -41,14 +45,22 @@ Result<> make_namespaces(Objects& objects) {
   return {};
 }
 
-Result<http::ServerTls> server_tls(const http::KeyPair& ca, const std::string& address) {
+Result<http::ServerTls> server_tls(const http::KeyPair& ca, const ServerConfig& config) {
+  std::vector<std::string> names = config.extra_names;
+  names.push_back(config.address);
+  if (means_all(config.address)) {
+    for (std::string& name : names_of_this_host()) names.push_back(std::move(name));
+  }
   http::LeafRequest leaf{.common_name = "godwit-apiserver",
                          .organizations = {},
                          .dns_names = {"localhost", "kubernetes", "kubernetes.default.svc"},
                          .ip_addresses = {"127.0.0.1"},
                          .for_server = true,
                          .for_client = false};
-  if (address != "127.0.0.1" && address != "0.0.0.0") leaf.ip_addresses.push_back(address);
+  for (const std::string& name : names) {
+    auto& list = is_ip(name) ? leaf.ip_addresses : leaf.dns_names;
+    if (!means_all(name) && std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+  }
   const auto pair = http::issue(ca, leaf);
   if (!pair) return fail(pair.error());
   return http::ServerTls{pair->certificate_pem, pair->key_pem, ca.certificate_pem};
@@ -88,12 +100,14 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServerConfig config) {
   if (!ca) return fail(ca.error());
   const auto agents = towards_agents(*ca);
   if (!agents) return fail(agents.error());
-  state->objects = std::make_unique<Objects>(*state->store, state->kinds, state->config.admissions, state->clock);
+  AdmissionChain admissions{node_restriction()};
+  admissions.insert(admissions.end(), state->config.admissions.begin(), state->config.admissions.end());
+  state->objects = std::make_unique<Objects>(*state->store, state->kinds, std::move(admissions), state->clock);
   if (auto made = make_namespaces(*state->objects); !made) return fail(made.error());
   state->subresources = std::make_unique<Subresources>(*state->objects, *agents);
   state->handler =
       std::make_unique<ApiHandler>(*state->objects, state->authenticator, *state->subresources, state->clock);
-  auto tls = server_tls(*ca, state->config.address);
+  auto tls = server_tls(*ca, state->config);
   if (!tls) return fail(tls.error());
   http::ServerOptions options;
   options.address = state->config.address;
@@ -124,7 +138,10 @@ std::uint16_t ApiServer::port() const { return state_->http->port(); }
 
 std::string ApiServer::url() const {
   const std::string& address = state_->config.address;
-  return fmt::format("https://{}:{}", address == "0.0.0.0" ? "127.0.0.1" : address, port());
+  const std::string reached = address == "0.0.0.0" ? "127.0.0.1" : address == "::" ? "[::1]" : address;
+  if (reached.find(':') != std::string::npos && reached.front() != '[')
+    return fmt::format("https://[{}]:{}", reached, port());
+  return fmt::format("https://{}:{}", reached, port());
 }
 
 std::filesystem::path ApiServer::admin_kubeconfig() const { return state_->config.data / "admin.kubeconfig"; }

@@ -16,6 +16,8 @@ struct ServerConfig {
   std::filesystem::path data;  ///< database, CA, credentials
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  ///< 0: any free one
+  /// DNS names and IP addresses by which clients reach it, besides `address` (and, when that means all, this host's).
+  std::vector<std::string> extra_names = {};
   AdmissionChain admissions = {};
 };
 

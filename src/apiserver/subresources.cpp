@@ -47,6 +47,16 @@ json::Value run_strategy_patch(const json::Value& vm, const char* strategy) {
 
 bool wants_dry_run(const json::Value& body) { return !json::array_at(body, "/dryRun").empty(); }
 
+/// Of an eviction.
+bool wants_dry_run(const http::Request& request, const json::Value& eviction) {
+  return request.query_value("dryRun") == "All" || !json::array_at(eviction, "/deleteOptions/dryRun").empty();
+}
+
+std::optional<std::int64_t> grace_asked_for(const json::Value& eviction) {
+  if (json::find(eviction, "/deleteOptions/gracePeriodSeconds") == nullptr) return std::nullopt;
+  return json::int_at(eviction, "/deleteOptions/gracePeriodSeconds");
+}
+
 Result<json::Value> body_of(const http::Request& request) {
   if (request.body.empty()) return json::Value(json::Object{});
   auto body = json::parse(request.body);
@@ -76,7 +86,7 @@ bool Subresources::serve(http::Exchange& exchange, const RequestInfo& info, cons
   if (info.subresource.empty() || info.subresource == "status") return false;
   if (info.group.empty() && info.resource == "pods") {
     if (info.subresource == "binding" && request.method == "POST") return send(bind_pod(request, info, user));
-    if (info.subresource == "eviction" && request.method == "POST") return send(evict_pod(info, user));
+    if (info.subresource == "eviction" && request.method == "POST") return send(evict_pod(request, info, user));
   }
   return send(fail(Code::not_built_yet, "not built yet: " + info.resource + "/" + info.subresource));
 }
@@ -88,30 +98,44 @@ Result<http::Response> Subresources::bind_pod(const http::Request& request, cons
   const std::string node = json::string_at(*binding, "/target/name");
   if (node.empty()) return fail(Code::invalid, "target.name: Required value: the node that the pod is bound to");
   const Kind& pods = *objects_.kinds().find("", "v1", "pods");
-  const auto pod = objects_.get(pods, info.ns, info.name);
-  if (!pod) return fail(pod.error());
-  const std::string bound = json::string_at(*pod, "/spec/nodeName");
-  if (!bound.empty())
-    return fail(
-        cannot_fulfil(pods, info.name, fmt::format("pod {} is already assigned to node \"{}\"", info.name, bound)));
-  if (is_being_deleted(*pod))
-    return fail(cannot_fulfil(pods, info.name,
-                              fmt::format("pod {} is being deleted, cannot be assigned to a host", info.name)));
-  const json::Value patch = json::Array{
-      json::Object{{"op", "test"}, {"path", "/metadata/uid"}, {"value", json::string_at(*pod, "/metadata/uid")}},
-      json::Object{{"op", "add"}, {"path", "/spec/nodeName"}, {"value", node}},
+  const std::string wanted_uid = json::string_at(*binding, "/metadata/uid");
+  const WriteOptions options{
+      .user = user, .fields = FieldValidation::ignore, .dry_run = request.query_value("dryRun") == "All"};
+  // One step: two schedulers must not both bind it.
+  const auto bind = [&](const json::Value& pod) -> Result<json::Value> {
+    const std::string uid = json::string_at(pod, "/metadata/uid");
+    const std::string bound = json::string_at(pod, "/spec/nodeName");
+    if (!wanted_uid.empty() && wanted_uid != uid) {
+      return fail(cannot_fulfil(
+          pods, info.name,
+          fmt::format("Precondition failed: UID in precondition: {}, UID in object meta: {}", wanted_uid, uid)));
+    }
+    if (is_being_deleted(pod)) {
+      return fail(cannot_fulfil(pods, info.name,
+                                fmt::format("pod {} is being deleted, cannot be assigned to a host", info.name)));
+    }
+    if (!bound.empty()) {
+      return fail(
+          cannot_fulfil(pods, info.name, fmt::format("pod {} is already assigned to node \"{}\"", info.name, bound)));
+    }
+    json::Value placed = pod;
+    json::set(placed, "/spec/nodeName", json::Value(node));
+    return placed;
   };
-  const WriteOptions options{.user = user, .fields = FieldValidation::ignore};
-  auto written = objects_.patch(pods, info.ns, info.name, PatchKind::json, patch, {}, options);
+  const auto written = objects_.change(pods, info.ns, info.name, {}, options, bind);
   if (!written) return fail(written.error());
   const json::Value status = json::Object{
       {"status",
        json::Object{{"conditions", json::Array{json::Object{{"type", "PodScheduled"}, {"status", "True"}}}}}}};
+  // The condition only tells what spec.nodeName says already: the pod may be gone by now.
   (void)objects_.patch(pods, info.ns, info.name, PatchKind::strategic, status, "status", options);
-  return json_response(201, success_status(pods, info.name, json::string_at(*pod, "/metadata/uid")));
+  return json_response(201, success_status(pods, info.name, json::string_at(written->object, "/metadata/uid")));
 }
 
-Result<http::Response> Subresources::evict_pod(const RequestInfo& info, const User& user) const {
+Result<http::Response> Subresources::evict_pod(const http::Request& request, const RequestInfo& info,
+                                               const User& user) const {
+  const auto eviction = body_of(request);
+  if (!eviction) return fail(eviction.error());
   const Kind& pods = *objects_.kinds().find("", "v1", "pods");
   const auto pod = objects_.get(pods, info.ns, info.name);
   if (!pod) return fail(pod.error());
@@ -126,9 +150,13 @@ Result<http::Response> Subresources::evict_pod(const RequestInfo& info, const Us
                               info.ns, vmi, vmi));
     }
   }
-  auto removed = objects_.remove(
-      pods, info.ns, info.name,
-      {.uid = json::string_at(*pod, "/metadata/uid"), .resource_version = {}, .grace_period_seconds = {}}, user);
+  auto removed = objects_.remove(pods, info.ns, info.name,
+                                 {.uid = json::string_at(*pod, "/metadata/uid"),
+                                  .resource_version = {},
+                                  .grace_period_seconds = grace_asked_for(*eviction),
+                                  .propagation_policy = {},
+                                  .dry_run = wants_dry_run(request, *eviction)},
+                                 user);
   if (!removed) return fail(removed.error());
   return json_response(201, success_status(pods, info.name, json::string_at(*pod, "/metadata/uid")));
 }

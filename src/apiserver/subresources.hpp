@@ -22,7 +22,8 @@ class Subresources {
  private:
   [[nodiscard]] Result<http::Response> bind_pod(const http::Request& request, const RequestInfo& info,
                                                 const User& user) const;
-  [[nodiscard]] Result<http::Response> evict_pod(const RequestInfo& info, const User& user) const;
+  [[nodiscard]] Result<http::Response> evict_pod(const http::Request& request, const RequestInfo& info,
+                                                 const User& user) const;
   [[nodiscard]] Result<http::Response> start_vm(const http::Request& request, const RequestInfo& info,
                                                 const User& user) const;
   [[nodiscard]] Result<http::Response> stop_vm(const http::Request& request, const RequestInfo& info,

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "apiserver/lookup.hpp"
 #include "apiserver/request_info.hpp"
 #include "base/result.hpp"
 #include "http/message.hpp"
-#include "json/value.hpp"
 
 namespace godwit::apiserver {
 
@@ -33,12 +32,11 @@ class Authenticator {
   std::map<std::string, User> tokens_;
 };
 
-/// What the authorizer must know of the stored objects.
-using ReadObject = std::function<std::optional<json::Value>(std::string_view group, std::string_view plural,
-                                                            const std::string& ns, const std::string& name)>;
-
 /// system:masters may do everything; a node reads what it needs and writes what is its own; nobody else may do
 /// anything. Code::forbidden in Kubernetes' words.
-[[nodiscard]] Result<> authorize(const User& user, const RequestInfo& request, const ReadObject& read);
+[[nodiscard]] Result<> authorize(const User& user, const RequestInfo& request, const Lookup& lookup);
+
+/// "alpha" for the agent of the node alpha; nothing for anybody else.
+[[nodiscard]] std::optional<std::string> node_of(const User& user);
 
 }  // namespace godwit::apiserver

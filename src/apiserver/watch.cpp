@@ -120,6 +120,10 @@ void follow(http::Exchange& exchange, const Watch& watch, store::Watcher& watche
 void serve_watch(http::Exchange& exchange, const Kind& kind, const RequestInfo& info, const Objects& objects,
                  const Clock& clock) {
   const http::Request& request = exchange.request();
+  if (!request.query_value("sendInitialEvents").empty()) {  // clients fall back on list and watch
+    return exchange.send(error_response(
+        {Code::invalid, "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch: not built yet"}));
+  }
   const auto watch = make_watch(request, kind, info, clock);
   if (!watch) return exchange.send(error_response(watch.error()));
   const auto seconds = parse_number<std::int64_t>(request.query_value("timeoutSeconds")).value_or(1800);

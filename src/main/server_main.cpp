@@ -25,10 +25,12 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
   const auto port =
       colon == std::string::npos ? std::nullopt : parse_number<std::uint16_t>(std::string_view{text}.substr(colon + 1));
   if (!port) return fail(Code::invalid, "--listen: write IP:PORT, such as 0.0.0.0:6443");
-  return std::pair{text.substr(0, colon), *port};
+  std::string address = text.substr(0, colon);
+  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+  return std::pair{address, *port};
 }
 
-int serve(const std::filesystem::path& data, const std::string& listen) {
+int serve(const std::filesystem::path& data, const std::string& listen, const std::vector<std::string>& names) {
   const auto address = parse_listen(listen);
   if (!address) return complain(address.error());
   sigset_t ends;
@@ -36,8 +38,11 @@ int serve(const std::filesystem::path& data, const std::string& listen) {
   sigaddset(&ends, SIGTERM);
   sigaddset(&ends, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  auto server = apiserver::ApiServer::start(
-      {.data = data, .address = address->first, .port = address->second, .admissions = {kubevirt_admission()}});
+  auto server = apiserver::ApiServer::start({.data = data,
+                                             .address = address->first,
+                                             .port = address->second,
+                                             .extra_names = names,
+                                             .admissions = {kubevirt_admission()}});
   if (!server) return complain(server.error());
   const auto config = kube::read_kubeconfig((*server)->controller_kubeconfig());
   if (!config) return complain(config.error());
@@ -61,6 +66,8 @@ int run_server(int argc, char** argv) {
   std::string listen = "127.0.0.1:6443";
   app.add_option("--data", data, "directory for the database and the credentials")->capture_default_str();
   app.add_option("--listen", listen, "IP:PORT to serve at; port 0 takes any free one")->capture_default_str();
+  std::vector<std::string> names;
+  app.add_option("--tls-san", names, "DNS name or IP by which clients reach it too; may be repeated");
   apiserver::NodeRequest node;
   CLI::App* issue = app.add_subcommand("issue-node", "issues a node's credentials, as a kubeconfig");
   issue->add_option("--data", node.data, "the server's data directory")->required();
@@ -73,7 +80,7 @@ int run_server(int argc, char** argv) {
     const auto issued = apiserver::issue_node(node);
     return issued ? 0 : complain(issued.error());
   }
-  return serve(data, listen);
+  return serve(data, listen, names);
 }
 
 }  // namespace godwit
