@@ -17,8 +17,8 @@ json::Value config_map(const char* name) {
 
 TEST_F(ApiTest, PatchesWithoutAVersionAreAllApplied) {
   ASSERT_TRUE(client_->create(config_maps, "default", config_map("one")));
-  constexpr int writers = 8;
-  constexpr int each = 10;
+  constexpr int writers = 40;
+  constexpr int each = 5;
   {
     std::vector<std::jthread> threads;
     for (int t = 0; t < writers; ++t) {
@@ -59,41 +59,6 @@ TEST_F(ApiTest, GuardedPatchesApplyOrSurelyDoNot) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().applied, kube::Applied::no);
   EXPECT_EQ(json::string_at(*client_->get(config_maps, one), "/data/a"), "1");
-}
-
-TEST_F(ApiTest, WatchesFromAVersionSeeEveryChange) {
-  const auto before = client_->list(config_maps, "default");
-  ASSERT_TRUE(before);
-  std::stop_source stop;
-  std::vector<std::string> seen;
-  std::atomic<bool> listening = false;
-  std::jthread watcher{[&] {
-    listening = true;
-    (void)client_->watch(
-        config_maps, "default", before->resource_version, {},
-        [&](const kube::WatchEvent& event) {
-          seen.push_back(json::string_at(event.object, "/data/a"));
-          if (event.type == kube::WatchEvent::Type::deleted) stop.request_stop();
-        },
-        stop.get_token());
-  }};
-  ASSERT_TRUE(client_->create(config_maps, "default", config_map("one")));
-  for (const char* value : {"1", "2", "3"}) {
-    json::Value patch = json::Object{};
-    json::set(patch, "/data/a", value);
-    ASSERT_TRUE(client_->patch(config_maps, one, kube::PatchType::merge, patch));
-  }
-  ASSERT_TRUE(client_->remove(config_maps, one));
-  watcher.join();
-  EXPECT_EQ(seen, (std::vector<std::string>{"0", "1", "2", "3", "3"}));
-}
-
-TEST_F(ApiTest, WatchesOfTheForgottenPastExpire) {
-  server_.reset();
-  start();
-  const auto after_restart = client_->watch(config_maps, "", "1", {}, [](const kube::WatchEvent&) {}, {});
-  ASSERT_FALSE(after_restart);
-  EXPECT_EQ(after_restart.error().code, Code::expired);
 }
 
 TEST_F(ApiTest, FinalizersHoldAnObjectUntilTheyAreGone) {
@@ -142,17 +107,71 @@ TEST_F(ApiTest, NamesAndNamespacesAreChecked) {
   EXPECT_EQ(client_->create(config_maps, "default", config_map("one")).error().code, Code::already_exists);
 }
 
-TEST_F(ApiTest, StrangersAreRefused) {
-  const auto config = kube::read_kubeconfig(server_->admin_kubeconfig());
-  kube::Kubeconfig nobody = *config;
-  nobody.client_certificate_pem.clear();
-  nobody.client_key_pem.clear();
-  const kube::Client stranger{*kube::connect(nobody)};
-  EXPECT_EQ(stranger.get(namespaces, {.ns = {}, .name = "default"}).error().code, Code::unauthorized);
-  EXPECT_EQ(*stranger.call("GET", "/healthz"), "ok");
-  nobody.token = "wrong";
-  const kube::Client liar{*kube::connect(nobody)};
-  EXPECT_EQ(liar.get(namespaces, {.ns = {}, .name = "default"}).error().code, Code::unauthorized);
+TEST_F(ApiTest, ANamespaceGoesOnlyWhenItIsEmptyAndTakesNothingNew) {
+  const auto make = [&](const char* name) {
+    return client_->create(namespaces, {}, *json::parse(R"({"metadata":{"name":")" + std::string{name} + R"("}})"));
+  };
+  ASSERT_TRUE(make("brief"));
+  json::Value held = config_map("held");
+  json::set(held, "/metadata/finalizers", json::Array{"test/hold"});
+  ASSERT_TRUE(client_->create(config_maps, "brief", held));
+  ASSERT_TRUE(client_->create(config_maps, "brief", config_map("free")));
+  ASSERT_TRUE(client_->remove(namespaces, {.ns = {}, .name = "brief"}));
+  const auto late = client_->create(config_maps, "brief", config_map("late"));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::forbidden);
+  const Deadline deadline = Deadline::after(std::chrono::seconds{20});
+  while (client_->get(config_maps, {.ns = "brief", .name = "free"}) && !deadline.passed())
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  EXPECT_TRUE(client_->get(namespaces, {.ns = {}, .name = "brief"}));
+  ASSERT_TRUE(client_->patch(config_maps, {.ns = "brief", .name = "held"}, kube::PatchType::merge,
+                             *json::parse(R"({"metadata":{"finalizers":null}})")));
+  while (client_->get(namespaces, {.ns = {}, .name = "brief"}) && !deadline.passed())
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  EXPECT_EQ(client_->get(namespaces, {.ns = {}, .name = "brief"}).error().code, Code::not_found);
+  EXPECT_EQ(client_->remove(namespaces, {.ns = {}, .name = "default"}).error().code, Code::forbidden);
+}
+
+TEST_F(ApiTest, OnlyOneOfManySchedulersBindsAPod) {
+  ASSERT_TRUE(client_->create(kube::resources::pods, "default",
+                              *json::parse(R"({"metadata":{"name":"p"},"spec":{"containers":[{"name":"c"}]}})")));
+  std::atomic<int> bound = 0;
+  {
+    std::vector<std::jthread> schedulers;
+    for (int t = 0; t < 16; ++t) {
+      schedulers.emplace_back([&, t] {
+        const std::string body = R"({"target":{"kind":"Node","name":"n)" + std::to_string(t) + R"("}})";
+        const auto answer = client_->call("POST", "/api/v1/namespaces/default/pods/p/binding", body);
+        if (answer) ++bound;
+        EXPECT_TRUE(answer || answer.error().code == Code::conflict) << answer.error().message;
+      });
+    }
+  }
+  EXPECT_EQ(bound, 1);
+}
+
+TEST_F(ApiTest, ManyCreatorsOfOneNameLeaveOneObject) {
+  std::atomic<int> made = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 16; ++t) {
+      threads.emplace_back([&] {
+        const auto created = client_->create(config_maps, "default", config_map("one"));
+        if (created) ++made;
+        EXPECT_TRUE(created || created.error().code == Code::already_exists);
+      });
+    }
+  }
+  EXPECT_EQ(made, 1);
+}
+
+TEST_F(ApiTest, UnbuiltWaysOfDeletingSaySoAndDeleteNothing) {
+  ASSERT_TRUE(client_->create(config_maps, "default", config_map("one")));
+  for (const char* policy : {"Orphan", "Foreground"}) {
+    const std::string path = "/api/v1/namespaces/default/configmaps/one?propagationPolicy=" + std::string{policy};
+    EXPECT_EQ(client_->call("DELETE", path).error().code, Code::not_built_yet) << policy;
+  }
+  EXPECT_TRUE(client_->get(config_maps, one));
 }
 
 TEST_F(ApiTest, TwoServersCannotShareADataDirectory) {
