@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <future>
+#include <mutex>
 
 #include "base/files.hpp"
 #include "base/process.hpp"
@@ -38,26 +38,31 @@ class Executing {
   std::map<std::string, bool> runs_;
 };
 
-/// A driver that other threads look at while the test makes it: it is theirs once it is whole.
+/// A driver that other threads speak to while the test makes it and takes it away, guarded as the agent guards its own.
 template <class Driver>
 class Published {
  public:
   Published& operator=(std::unique_ptr<Driver> driver) {
-    reset();
-    owned_ = std::move(driver);
-    seen_ = owned_.get();
+    const std::lock_guard lock{mutex_};
+    driver_ = std::move(driver);
     return *this;
   }
+  /// Ends it outside the lock: its thread may be telling us something.
   void reset() {
-    seen_ = nullptr;
-    owned_.reset();
+    std::unique_ptr<Driver> ending;  // declared first: goes after the lock
+    const std::lock_guard lock{mutex_};
+    ending.swap(driver_);
   }
-  explicit operator bool() const { return seen_ != nullptr; }
-  Driver* operator->() const { return seen_; }
+  template <class What>
+  void tell(const What& what) {
+    const std::lock_guard lock{mutex_};
+    if (driver_) what(*driver_);
+  }
+  Driver* operator->() const { return driver_.get(); }  // the test's own thread
 
  private:
-  std::unique_ptr<Driver> owned_;
-  std::atomic<Driver*> seen_ = nullptr;
+  std::mutex mutex_;
+  std::unique_ptr<Driver> driver_;
 };
 
 class DriveTest : public ::testing::Test {
@@ -83,8 +88,8 @@ class DriveTest : public ::testing::Test {
     ASSERT_TRUE(qemu_s->machine && qemu_t->machine);
     ASSERT_TRUE(qemu_s->machine->cont(soon()));
     api.watch([this](const json::Value& vmi) {
-      if (source) source->observe(vmi);
-      if (target) target->observe(vmi);
+      source.tell([&](SourceDriver& d) { d.observe(vmi); });
+      target.tell([&](TargetDriver& d) { d.observe(vmi); });
     });
   }
   void TearDown() override {
@@ -92,7 +97,10 @@ class DriveTest : public ::testing::Test {
     source.reset();
     target.reset();
     for (const auto& port : {qemu_s, qemu_t})
-      if (port && port->machine) (void)port->machine->kill(soon());
+      if (port && port->machine) {
+        (void)port->machine->kill(soon());
+        port->machine.reset();  // joins the threads that speak to the drivers
+      }
   }
 
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return ground->path() / name; }
@@ -111,21 +119,26 @@ class DriveTest : public ::testing::Test {
     options.directory = path(node + ".q");
     if (::geteuid() != 0) options.user.reset();
     auto port = std::make_shared<MachinePort>();
-    auto machine = qemu::Machine::start(spec, options,
-                                        {.on_event =
-                                             [this, node](const qemu::Event& event) {
-                                               if (event.name == "STOP" || event.name == "RESUME")
-                                                 executing.set(node, event.name == "RESUME");
-                                               if (node == "s" && source) source->on_qemu_event(event.name, event.data);
-                                               if (node == "t" && target) target->on_qemu_event(event.name, event.data);
-                                             },
-                                         .on_exit =
-                                             [this, node](const qemu::MachineExit& exit) {
-                                               executing.set(node, false);
-                                               const json::Value data = json::Object{{"reason", exit.describe()}};
-                                               if (node == "s" && source) source->on_qemu_event("GODWIT_EXIT", data);
-                                               if (node == "t" && target) target->on_qemu_event("GODWIT_EXIT", data);
-                                             }});
+    auto machine =
+        qemu::Machine::start(spec, options,
+                             {.on_event =
+                                  [this, node](const qemu::Event& event) {
+                                    if (event.name == "STOP" || event.name == "RESUME")
+                                      executing.set(node, event.name == "RESUME");
+                                    if (node == "s")
+                                      source.tell([&](SourceDriver& d) { d.on_qemu_event(event.name, event.data); });
+                                    if (node == "t")
+                                      target.tell([&](TargetDriver& d) { d.on_qemu_event(event.name, event.data); });
+                                  },
+                              .on_exit =
+                                  [this, node](const qemu::MachineExit& exit) {
+                                    executing.set(node, false);
+                                    const json::Value data = json::Object{{"reason", exit.describe()}};
+                                    if (node == "s")
+                                      source.tell([&](SourceDriver& d) { d.on_qemu_event("GODWIT_EXIT", data); });
+                                    if (node == "t")
+                                      target.tell([&](TargetDriver& d) { d.on_qemu_event("GODWIT_EXIT", data); });
+                                  }});
     EXPECT_TRUE(machine) << machine.error().message;
     if (machine) port->machine = std::move(*machine);
     return port;
