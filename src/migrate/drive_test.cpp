@@ -1,5 +1,6 @@
 // Both drivers with two real QEMUs and two real tunnel processes; only the API and the network are stand-ins.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <future>
@@ -7,6 +8,7 @@
 
 #include "base/files.hpp"
 #include "base/process.hpp"
+#include "base/text.hpp"
 #include "http/pki.hpp"
 #include "migrate/drive_fakes_test.hpp"
 #include "migrate/source_driver.hpp"
@@ -37,6 +39,17 @@ class Executing {
   std::mutex mutex_;
   std::map<std::string, bool> runs_;
 };
+
+/// Ends every process that has something to do with the directory: tunnels outlive the driver that started them.
+void end_processes_of(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc", ignored}) {
+    const auto pid = parse_number<int>(entry.path().filename().string());
+    if (!pid || *pid == ::getpid()) continue;
+    const std::string command = read_file(entry.path() / "cmdline").value_or("");
+    if (command.find(directory.string() + "/") != std::string::npos) ::kill(*pid, SIGKILL);
+  }
+}
 
 /// A driver that other threads speak to while the test makes it and takes it away, guarded as the agent guards its own.
 template <class Driver>
@@ -101,6 +114,7 @@ class DriveTest : public ::testing::Test {
         (void)port->machine->kill(soon());
         port->machine.reset();  // joins the threads that speak to the drivers
       }
+    end_processes_of(ground->path());
   }
 
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return ground->path() / name; }
