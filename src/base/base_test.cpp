@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -99,12 +100,16 @@ TEST(Process, IsKilledWithItsOwner) {
   EXPECT_NE(::kill(pid, 0), 0);
 }
 
-TEST(Process, PassesDescriptorsByNumber) {
+TEST(Process, PassesTheDescriptorsThatAreNamedAndNoOthers) {
   const auto directory = TemporaryDirectory::create();
   ASSERT_TRUE(write_file(directory->path() / "f", "through a descriptor"));
-  auto output = run_program({.argv = {"sh", "-c", "exec 3<f; cat <&9"}, .inherited = {}}, Deadline::after(seconds{20}));
-  ASSERT_TRUE(output);
-  EXPECT_NE(output->exit.status, 0);
+  const UniqueFd file{::open((directory->path() / "f").c_str(), O_RDONLY | O_CLOEXEC)};
+  const UniqueFd unnamed{::open("/dev/null", O_RDONLY)};  // even without close-on-exec
+  const auto output =
+      run_program({.argv = {"sh", "-c", "cat <&9; ls /proc/self/fd | tr '\\n' ' '"}, .inherited = {{file.get(), 9}}},
+                  Deadline::after(seconds{20}));
+  ASSERT_TRUE(output) << output.error().message;
+  EXPECT_EQ(output->out, "through a descriptor0 1 2 3 9 ") << "3 is the directory that ls reads";
 }
 
 TEST(Random, LooksLikeItsKind) {

@@ -107,7 +107,7 @@ int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t*
 
 void answer_plainly(H2Connection& c, H2Stream& stream, int status, const std::string& text) {
   stream.state = std::make_shared<StreamState>(Request{}, [wake = c.wake] { wake->signal(); });
-  stream.state->begin(status, {{"content-type", "text/plain"}, {"content-length", std::to_string(text.size())}}, true);
+  stream.state->begin(status, {{"content-type", "text/plain"}, {"content-length", std::to_string(text.size())}});
   stream.state->write(text);
   stream.state->end();
 }

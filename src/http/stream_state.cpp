@@ -6,12 +6,11 @@
 
 namespace godwit::http {
 
-void StreamState::begin(int status, Headers headers, bool whole) {
+void StreamState::begin(int status, Headers headers) {
   {
     const std::lock_guard lock{mutex_};
     if (head_) return;
     head_ = Head{status, std::move(headers)};
-    (void)whole;
   }
   wake_();
 }
@@ -113,11 +112,11 @@ class StreamExchange final : public Exchange {
     if (response.status != 204 && response.status != 304) {
       response.headers.set("content-length", std::to_string(response.body.size()));
     }
-    stream_->begin(response.status, std::move(response.headers), true);
+    stream_->begin(response.status, std::move(response.headers));
     if (!response.body.empty()) stream_->write(response.body);
     stream_->end();
   }
-  void begin(int status, Headers headers) override { stream_->begin(status, std::move(headers), false); }
+  void begin(int status, Headers headers) override { stream_->begin(status, std::move(headers)); }
   bool write(std::string_view bytes) override { return stream_->write(bytes); }
   void end() override { stream_->end(); }
   Result<std::unique_ptr<WebSocket>> accept_websocket(std::string_view subprotocol) override {

@@ -24,7 +24,7 @@ class StreamState {
   // The handler's side; any thread.
   [[nodiscard]] const Request& request() const { return request_; }
   [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
-  void begin(int status, Headers headers, bool whole);
+  void begin(int status, Headers headers);
   bool write(std::string_view bytes);
   void end();
   [[nodiscard]] bool begun() const;

@@ -54,7 +54,7 @@ Result<> authorize_cont(const ContRequest& r) {
     case ContReason::take_back: return authorize_source(r);
     case ContReason::target: return authorize_target(r);
     case ContReason::start:
-      if (r.run_state != "prelaunch" && r.run_state != "paused") return forbid(r, "it is not a fresh one");
+      if (r.run_state != "prelaunch") return forbid(r, "it is not a fresh one");
       if (!r.ownership.migration_uid.empty()) return forbid(r, "a migration is under way");
       return {};
     case ContReason::unpause:

@@ -160,8 +160,9 @@ enum class ContReason : std::uint8_t {
 };
 struct ContRequest {
   ContReason reason = ContReason::unpause;
-  std::string self, migration_uid;   ///< migration_uid: of the attempt concerned; unpause: empty
-  Ownership ownership;               ///< as last read for certain
+  std::string self = {};             ///< this node
+  std::string migration_uid = {};    ///< of the attempt concerned; unpause and start: empty
+  Ownership ownership = {};          ///< as last read for certain
   std::int64_t marked_epoch = 0;     ///< roll_back, take_back
   bool commit_perhaps_sent = false;  ///< roll_back
   bool marker = false;               ///< target

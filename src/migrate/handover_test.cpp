@@ -7,6 +7,21 @@ namespace godwit::migrate {
 namespace {
 
 // Rule 7, over everything that the check looks at: only the owner, and never out of a hand-over.
+TEST(AuthorizeCont, AStartIsOfAFreshOneThatItsOwnerHas) {
+  ContRequest request{
+      .reason = ContReason::start, .self = "a", .ownership = {"u", "a", 5, "", 5}, .run_state = "prelaunch"};
+  EXPECT_TRUE(authorize_cont(request));
+  for (const char* state : {"paused", "postmigrate", "inmigrate", "running"}) {
+    request.run_state = state;
+    EXPECT_FALSE(authorize_cont(request)) << state;
+  }
+  request.run_state = "prelaunch";
+  request.ownership.node_name = "b";
+  EXPECT_FALSE(authorize_cont(request));
+  request.ownership = {"u", "a", 5, "m1", 5};
+  EXPECT_FALSE(authorize_cont(request));
+}
+
 TEST(AuthorizeCont, OverItsDomain) {
   int allowed = 0;
   for (const auto reason : {ContReason::roll_back, ContReason::take_back, ContReason::target, ContReason::unpause})

@@ -162,7 +162,7 @@ Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
   const auto credentials = write_credentials(config.data, *kubeconfig);
   if (!credentials) return fail(credentials.error());
   const auto cache = config.accelerator_cache.empty() ? config.data / "accelerator.json" : config.accelerator_cache;
-  const auto probe = qemu::probe_host(config.accelerator, cache, stop);
+  const auto probe = qemu::probe_host(config.accelerator, cache);
   if (!probe) return fail(probe.error());
   log.info("QEMU {}, accelerator {}: {}", probe->version, qemu::name_of(probe->accelerator), probe->reason);
 

@@ -21,11 +21,10 @@ namespace godwit::node {
 /// Reconciled by one thread at a time; `mutex` guards what QEMU's and the drivers' threads touch.
 struct Guest {
   InstanceRecord record;
-  std::vector<std::string> interface_names;
-  std::string machine_type;
   std::vector<std::unique_ptr<hostnet::VmPort>> ports;
   std::vector<std::unique_ptr<hostnet::DhcpServer>> dhcp;
   std::shared_ptr<qemu::Machine> machine;
+  bool starting = false;  ///< the owner's QEMU may not run yet, or the API may not have been told that it does
   bool stopping = false;
   std::optional<Instant> insist_at = {};  ///< when a guest that was asked to shut down is ended anyway
   std::shared_ptr<ProgressReporter> progress;

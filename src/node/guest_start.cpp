@@ -97,9 +97,9 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
                    .migration_uid = role == Role::incoming ? migration_uid_of(pod) : std::string{},
                    .last_migration_uid = {},
                    .peer = role == Role::incoming ? json::string_at(vmi, "/status/nodeName") : std::string{},
-                   .ports = plan->ports};
-  guest->interface_names = plan->interface_names;
-  guest->machine_type = plan->machine.machine_type;
+                   .ports = plan->ports,
+                   .interface_names = plan->interface_names,
+                   .machine_type = plan->machine.machine_type};
   if (auto saved = save(paths_, guest->record); !saved) return fail(saved.error());
   std::vector<UniqueFd> taps;
   for (std::size_t i = 0; i < plan->ports.size(); ++i) {
@@ -155,14 +155,29 @@ Result<> Guests::start_owner(const json::Value& vmi, const json::Value& pod) {
     (void)finish_pod(kube::key_of(pod), json::string_at(pod, "/metadata/uid"), false, guest.error().message);
     return release(vmi, false, guest.error().message);
   }
-  for (const auto& port : (*guest)->ports) {
-    if (auto attached = port->attach(); !attached) return fail(attached.error());
+  (*guest)->starting = true;
+  return finish_start(**guest);
+}
+
+/// What is left of a start: network, first `cont`, report. Also of one that an earlier agent, or an error, broke off.
+Result<> Guests::finish_start(Guest& guest) {
+  const auto vmi = read_vmi(guest.record.vmi);
+  if (!vmi) return fail(vmi.error());
+  if (!*vmi || json::string_at(**vmi, "/status/nodeName") != options_.config.name) return {};
+  const auto status = guest.machine->status(Deadline::after(command_patience));
+  if (!status) return fail(status.error());
+  if (status->state == "prelaunch") {
+    for (const auto& port : guest.ports) {
+      if (auto attached = port->attach(); !attached) return fail(attached.error());
+    }
+    if (guest.dhcp.empty()) serve_dhcp(guest);
+    if (auto runs = first_cont(guest, **vmi); !runs) return fail(runs.error());
+    log_.info("{} runs as process {}", guest.record.vmi.text(), guest.machine->pid());
+    events_.record(**vmi, kube::EventType::normal, "Started", "VirtualMachineInstance started.");
   }
-  serve_dhcp(**guest);
-  if (auto runs = first_cont(**guest, vmi); !runs) return fail(runs.error());
-  log_.info("{} runs as process {}", (*guest)->record.vmi.text(), (*guest)->machine->pid());
-  events_.record(vmi, kube::EventType::normal, "Started", "VirtualMachineInstance started.");
-  return report_running(vmi, **guest);
+  if (auto reported = report_running(**vmi, guest); !reported) return reported;
+  guest.starting = false;
+  return {};
 }
 
 Result<> Guests::report_running(const json::Value& vmi, Guest& guest) {
@@ -174,7 +189,7 @@ Result<> Guests::report_running(const json::Value& vmi, Guest& guest) {
   auto written =
       kube::modify(client_, virtual_machine_instances, kube::key_of(vmi), [&](json::Value& object) -> Result<> {
         if (json::string_at(object, "/status/nodeName") == options_.config.name) {
-          set_running(object, {guest.record, guest.interface_names, guest.machine_type, options_.config.name}, now);
+          set_running(object, {guest.record, options_.config.name}, now);
         }
         return {};
       });
@@ -188,7 +203,6 @@ void Guests::adopt(InstanceRecord record) {
   for (const hostnet::PortSpec& spec : guest->record.ports) {
     auto port = hostnet::VmPort::adopt(spec);
     if (port) guest->ports.push_back(std::make_unique<hostnet::VmPort>(std::move(*port)));
-    guest->interface_names.push_back("default");
   }
   auto machine = qemu::Machine::adopt(paths_.machine(guest->record.pod_uid), handlers_of(guest),
                                       Deadline::after(command_patience));
@@ -201,6 +215,7 @@ void Guests::adopt(InstanceRecord record) {
     guest->last_words = machine.error().message;
     log_.warning("{}: {}", guest->record.vmi.text(), machine.error().message);
   }
+  guest->starting = guest->machine && guest->record.role == Role::owner && guest->record.migration_uid.empty();
   keep(guest);
   if (guest->record.migration_uid.empty() || !guest->machine) return;
   const auto vmi = read_vmi(guest->record.vmi);

@@ -147,6 +147,7 @@ Result<kube::Again> Guests::perform(const Action& wanted, const GuestView& view,
       Overloaded{
           [&](const action::None&) -> Result<kube::Again> {
             if (guest && guest->stopping) return shut_down(*view.vmi, *guest, {});
+            if (guest && guest->starting && !view.instance->driver_active) return plainly(finish_start(*guest));
             return kube::Again{};
           },
           [&](const action::ClaimAndStart& a) { return plainly(claim_and_start(*view.vmi, a.pod)); },

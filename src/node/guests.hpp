@@ -60,6 +60,7 @@ class Guests {
   [[nodiscard]] Result<json::Value> claim(const json::Value& vmi);
   [[nodiscard]] Result<> start_owner(const json::Value& vmi, const json::Value& pod);
   [[nodiscard]] Result<GuestPtr> launch(const json::Value& vmi, const json::Value& pod, Role role);
+  [[nodiscard]] Result<> finish_start(Guest& guest);
   [[nodiscard]] Result<> first_cont(Guest& guest, const json::Value& vmi);
   [[nodiscard]] Result<> report_running(const json::Value& vmi, Guest& guest);
   [[nodiscard]] qemu::MachineHandlers handlers_of(const std::weak_ptr<Guest>& guest);

@@ -35,6 +35,8 @@ hostnet::PortSpec port_of(const json::Value& value) {
 
 json::Value to_json(const InstanceRecord& record) {
   json::Array ports;
+  json::Array names;
+  for (const std::string& name : record.interface_names) names.emplace_back(name);
   for (const hostnet::PortSpec& port : record.ports) ports.push_back(to_json(port));
   return json::Object{
       {"namespace", record.vmi.ns},
@@ -47,6 +49,8 @@ json::Value to_json(const InstanceRecord& record) {
       {"lastMigrationUID", record.last_migration_uid},
       {"peer", record.peer},
       {"ports", std::move(ports)},
+      {"interfaceNames", std::move(names)},
+      {"machineType", record.machine_type},
   };
 }
 
@@ -59,11 +63,19 @@ Result<InstanceRecord> instance_record_of(const json::Value& value) {
                         .migration_uid = json::string_at(value, "/migrationUID"),
                         .last_migration_uid = json::string_at(value, "/lastMigrationUID"),
                         .peer = json::string_at(value, "/peer"),
-                        .ports = {}};
+                        .ports = {},
+                        .interface_names = {},
+                        .machine_type = json::string_at(value, "/machineType")};
   if (record.vmi.name.empty() || record.vmi_uid.empty() || record.pod_uid.empty()) {
     return fail(Code::invalid, "the record of a QEMU is not whole");
   }
   for (const json::Value& port : json::array_at(value, "/ports")) record.ports.push_back(port_of(port));
+  for (const json::Value& name : json::array_at(value, "/interfaceNames")) {
+    if (name.is_string()) record.interface_names.emplace_back(name.as_string());
+  }
+  if (record.interface_names.size() != record.ports.size()) {
+    return fail(Code::invalid, "the record of a QEMU names not as many interfaces as it has ports");
+  }
   return record;
 }
 

@@ -23,6 +23,8 @@ struct InstanceRecord {
   std::string last_migration_uid;  ///< the last attempt that ended here as source
   std::string peer;                ///< of migration_uid: the other node
   std::vector<hostnet::PortSpec> ports;
+  std::vector<std::string> interface_names;  ///< of the VMI, one for each port
+  std::string machine_type;
 
   bool operator==(const InstanceRecord&) const = default;
 };

@@ -18,7 +18,7 @@ json::Array interfaces_of(const RunningGuest& guest) {
   json::Array interfaces;
   for (std::size_t i = 0; i < guest.record.ports.size(); ++i) {
     const hostnet::PortSpec& port = guest.record.ports[i];
-    interfaces.push_back(json::Object{{"name", guest.interface_names.at(i)},
+    interfaces.push_back(json::Object{{"name", guest.record.interface_names.at(i)},
                                       {"mac", port.mac},
                                       {"ipAddress", port.pod_ip},
                                       {"ipAddresses", json::Array{json::Value(port.pod_ip)}},
@@ -40,7 +40,7 @@ void set_running(json::Value& vmi, const RunningGuest& guest, WallTime now) {
   }
   json::set(vmi, "/status/interfaces", interfaces_of(guest));
   json::set(vmi, "/status/activePods", json::Object{{guest.record.pod_uid, guest.node}});
-  json::set(vmi, "/status/machine", json::Object{{"type", guest.machine_type}});
+  json::set(vmi, "/status/machine", json::Object{{"type", guest.record.machine_type}});
   json::set(vmi, "/status/migrationTransport", "Unix");
   json::set(vmi, "/status/migrationMethod", "LiveMigration");
   json::set(vmi, "/metadata/labels/kubevirt.io~1nodeName", guest.node);

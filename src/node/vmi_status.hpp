@@ -14,8 +14,6 @@ namespace godwit::node {
 
 struct RunningGuest {
   const InstanceRecord& record;
-  const std::vector<std::string>& interface_names;
-  const std::string& machine_type;
   const std::string& node;
 };
 

@@ -96,8 +96,7 @@ std::vector<std::string> usable_models(const json::Value& query_cpu_definitions)
   return names;
 }
 
-Result<HostProbe> probe_host(const std::string& accelerator, const std::filesystem::path& cache,
-                             const std::stop_token&) {
+Result<HostProbe> probe_host(const std::string& accelerator, const std::filesystem::path& cache) {
   HostProbe probe;
   if (accelerator == "tcg") {
     probe.reason = "asked for";

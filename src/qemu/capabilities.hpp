@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -23,8 +22,7 @@ struct HostProbe {
 /// Asks QEMU, and for "auto" measures KVM; the measurement is kept in the cache file and made once per boot. "kvm"
 /// demands it: Code::unavailable says why it can't be had. Software emulation needs QEMU 9.0: Code::invalid on older
 /// ones.
-[[nodiscard]] Result<HostProbe> probe_host(const std::string& accelerator, const std::filesystem::path& cache,
-                                           const std::stop_token& stop);
+[[nodiscard]] Result<HostProbe> probe_host(const std::string& accelerator, const std::filesystem::path& cache);
 
 /// Versioned pc-q35 types out of query-machines, newest first. Pure.
 [[nodiscard]] std::vector<std::string> versioned_q35_types(const json::Value& query_machines);

@@ -33,7 +33,7 @@ TEST(ProbeHost, AsksTheRealQemu) {
   }
   const auto directory = TemporaryDirectory::create();
   ASSERT_TRUE(directory);
-  const auto probe = probe_host("tcg", directory->path() / "cache", {});
+  const auto probe = probe_host("tcg", directory->path() / "cache");
   ASSERT_TRUE(probe) << probe.error().message;
   EXPECT_EQ(probe->accelerator, Accelerator::tcg);
   ASSERT_FALSE(probe->machine_types.empty());

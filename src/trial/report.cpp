@@ -107,15 +107,4 @@ std::string to_text(const Findings& f, bool colours) {
   return text;
 }
 
-std::string progress_line(const json::Value& migration) {
-  const std::string phase = json::string_at(migration, "/status/phase", "Pending");
-  const std::int64_t total = json::int_at(migration, "/status/progress/totalBytes");
-  if (total <= 0 || phase == "Succeeded" || phase == "Failed") return phase;
-  const std::int64_t left = json::int_at(migration, "/status/progress/remainingBytes");
-  const std::int64_t percent = std::clamp<std::int64_t>(100 - left * 100 / total, 0, 100);
-  return fmt::format("{}  {:>3}%  {} left, {}/s, round {}", phase, percent, format_bytes(left),
-                     format_bytes(json::int_at(migration, "/status/progress/throughputBytesPerSecond")),
-                     json::int_at(migration, "/status/progress/precopyRounds"));
-}
-
 }  // namespace godwit::trial

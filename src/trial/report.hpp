@@ -31,7 +31,5 @@ struct Findings {
 [[nodiscard]] json::Value to_json(const Findings& findings);
 /// The summary that a person reads; `colours` for terminals.
 [[nodiscard]] std::string to_text(const Findings& findings, bool colours);
-/// One line of live progress.
-[[nodiscard]] std::string progress_line(const json::Value& migration);
 
 }  // namespace godwit::trial

@@ -53,15 +53,6 @@ TEST(Report, TextSaysWhatAPersonWantsToKnow) {
   EXPECT_NE(to_text(good(), true).find('\033'), std::string::npos);
 }
 
-TEST(Report, ProgressIsALineThatEndsWithThePhase) {
-  json::Value migration = *json::parse(R"({"status":{"phase":"Running","progress":{"totalBytes":1000,
-      "remainingBytes":250,"throughputBytesPerSecond":1048576,"precopyRounds":2}}})");
-  EXPECT_NE(progress_line(migration).find("75%"), std::string::npos) << progress_line(migration);
-  json::set(migration, "/status/phase", "Succeeded");
-  EXPECT_EQ(progress_line(migration), "Succeeded");
-  EXPECT_EQ(progress_line(json::Object{}), "Pending");
-}
-
 TEST(GuestControl, ReadsTheFieldsOfAnAnswer) {
   const auto answer = parse_answer("ok count=5 intact=yes run=77\r");
   ASSERT_TRUE(answer);

@@ -8,6 +8,9 @@
 #include "base/files.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "cli/image_file.hpp"
+#include "cli/image_store.hpp"
+#include "cli/migration_view.hpp"
 #include "kube/kubeconfig.hpp"
 #include "local/verbs.hpp"
 #include "trial/disk_verifier.hpp"
@@ -33,18 +36,14 @@ struct Options {
 
 Deadline patience() { return Deadline::after(seconds{120}); }
 
-/// The image store is a directory: the trial puts its guest there as `godwit image import` does.
-Result<> import_image(const local::Cluster& cluster, const std::filesystem::path& image) {
-  const auto directory = cluster.shared() / "images" / "godwit" / "tiny";
-  if (auto made = make_directory(directory); !made) return made;
-  std::error_code error;
-  const auto unfinished = directory / "disk.img.unfinished";
-  std::filesystem::copy_file(image, unfinished, std::filesystem::copy_options::overwrite_existing, error);
-  if (!error) std::filesystem::rename(unfinished, directory / "disk.img", error);
-  if (error)
-    return fail(Code::not_found,
-                fmt::format("{}: {}; build it with tools/build guest_image", image.string(), error.message()));
-  return {};
+/// As `godwit image import --force` does, quietly.
+Result<> import_image(const kube::Client& client, const std::filesystem::path& image) {
+  const std::string name = "godwit/tiny";
+  const auto store = cli::ImageStore::open(client);
+  if (!store) return fail(store.error());
+  const auto installed = cli::install_image(image, store->disk_of(name));
+  if (!installed) return fail(installed.error().within("image (built with tools/build guest_image)"));
+  return store->write_record({name, installed->size_bytes, installed->sha256});
 }
 
 Result<std::string> accelerator_of(const kube::Client& client, const std::string& node) {
@@ -62,7 +61,7 @@ std::uint64_t number(const std::map<std::string, std::string>& fields, const cha
 Result<Move> move_guest(const kube::Client& client, Probe& probe, Display& display) {
   (void)probe.take_longest_gap();
   const auto migration =
-      migrate_guest(client, [&](const json::Value& now) { display.progress(progress_line(now)); }, patience());
+      migrate_guest(client, [&](const json::Value& now) { display.progress(cli::progress_line(now)); }, patience());
   if (!migration) return fail(migration.error());
   (void)sleep_for(std::chrono::milliseconds{300}, {});  // a late gap belongs to this move too
   return Move{*migration, probe.take_longest_gap()};
@@ -94,7 +93,7 @@ Result<Findings> run_story(const Options& options, const local::Cluster& cluster
   auto transport = kube::connect(*config);
   if (!transport) return fail(transport.error());
   const kube::Client client{*transport};
-  if (auto imported = import_image(cluster, options.image); !imported) return fail(imported.error());
+  if (auto imported = import_image(client, options.image); !imported) return fail(imported.error());
   display.step(fmt::format("booting a guest with {} MiB", options.guest_memory_mib));
   const auto place = ensure_guest(client, options.guest_memory_mib, patience());
   if (!place) return fail(place.error());
