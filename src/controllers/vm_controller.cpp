@@ -85,7 +85,7 @@ Result<kube::Again> VmController::reconcile(const kube::Key& key) {
       return remove_finalizer(context_, virtual_machines, *vm, rules::vm_finalizer).map([] { return kube::Again{}; });
     return fail(Code::conflict, "the VMI of this name belongs to something else");
   }
-  rules::VmView view{vm.get(), vmi.get(), false, false, context_.clock.wall()};
+  rules::VmView view{.vm = vm.get(), .vmi = vmi.get(), .now = context_.clock.wall()};
   look_at_claims(context_.informers, view);
   const auto step = rules::vm_step(view);
   if (rules::is_deleting(*vm) && !vmi) {
@@ -101,18 +101,37 @@ Result<kube::Again> VmController::reconcile(const kube::Key& key) {
         *vm, kube::EventType::normal, "SuccessfulDelete",
         fmt::format("Stopped the virtual machine by deleting the virtual machine instance {}", rules::uid_of(*vmi)));
   }
-  if (step.create_vmi) {
-    auto created = create_instance(*vm);
-    if (!created) return fail(created.error());
-    vmi = *created;
-    view.vmi = vmi.get();
+  if (step.set_always) {
+    auto patch = rules::run_strategy_patch(*vm, "Always");
+    json::set(patch, "/metadata/resourceVersion", json::Value(json::string_at(*vm, "/metadata/resourceVersion")));
+    const auto written = context_.client.patch(virtual_machines, key, kube::PatchType::merge, patch);
+    if (!written) return fail(written.error());
+    return kube::Again{};  // comes back with the change
   }
+  Result<> created;
+  if (step.create_vmi) {
+    if (auto made = create_instance(*vm)) {
+      vmi = *made;
+      view.vmi = vmi.get();
+    } else {
+      created = fail(made.error());
+      view.create_error = made.error().message;
+    }
+  }
+  if (auto done = write_outcome(view, step); !done) return fail(done.error());
+  if (!created) return fail(created.error());
+  return kube::Again{step.look_again};
+}
+
+Result<> VmController::write_outcome(const rules::VmView& view, const rules::VmStep& step) {
   auto wanted = rules::vm_status(view);
-  if (step.requests)
+  const bool failed = !view.create_error.empty();
+  // A strategy is in force once it has been acted upon.
+  if (step.look_again || failed) wanted.erase("runStrategy");
+  if (step.requests && !failed)
     wanted["stateChangeRequests"] = step.requests->empty() ? json::Value(nullptr) : json::Value(*step.requests);
   if (step.start_failure) wanted["startFailure"] = *step.start_failure;
-  if (auto done = write_status(*vm, std::move(wanted)); !done) return fail(done.error());
-  return kube::Again{step.look_again};
+  return write_status(*view.vm, std::move(wanted));
 }
 
 Result<kube::ObjectPtr> VmController::create_instance(const json::Value& vm) {
@@ -123,7 +142,7 @@ Result<kube::ObjectPtr> VmController::create_instance(const json::Value& vm) {
       context_.events.record(vm, kube::EventType::warning, "FailedCreate",
                              fmt::format("Error creating virtual machine instance: {}", created.error().message));
     }
-    return fail(created.error().within("creating the instance"));
+    return fail(created.error());
   }
   context_.events.record(vm, kube::EventType::normal, "SuccessfulCreate",
                          fmt::format("Started the virtual machine by creating the new virtual machine instance {}",

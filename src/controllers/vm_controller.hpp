@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controllers/context.hpp"
+#include "rules/vm_lifecycle.hpp"
 
 namespace godwit::controllers {
 
@@ -15,6 +16,7 @@ class VmController {
  private:
   [[nodiscard]] Result<kube::Again> reconcile(const kube::Key& key);
   [[nodiscard]] Result<kube::ObjectPtr> create_instance(const json::Value& vm);
+  [[nodiscard]] Result<> write_outcome(const rules::VmView& view, const rules::VmStep& step);
   [[nodiscard]] Result<> write_status(const json::Value& vm, json::Object wanted);
   Context& context_;
   kube::Controller controller_;

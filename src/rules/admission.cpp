@@ -9,6 +9,7 @@
 #include "rules/guest_fields.hpp"
 #include "rules/migration_phase.hpp"
 #include "rules/objects.hpp"
+#include "rules/vm_lifecycle.hpp"
 
 namespace godwit::rules {
 namespace {
@@ -52,8 +53,8 @@ void check_strategy(const json::Value& vm, std::vector<FieldError>& causes) {
     causes.push_back({"FieldValueRequired", "One of Running or RunStrategy must be specified", "spec.running"});
     return;
   }
-  if (strategy.empty() || strategy == "Always" || strategy == "Halted" || strategy == "Manual") return;
-  const bool known = strategy == "RerunOnFailure" || strategy == "Once" || strategy == "WaitAsReceiver";
+  if (strategy.empty() || run_strategy_of(vm) != RunStrategy::other) return;
+  const bool known = strategy == "WaitAsReceiver";
   causes.push_back({known ? "FieldValueNotSupported" : "FieldValueInvalid",
                     known ? fmt::format("not built yet: runStrategy {}", strategy)
                           : fmt::format("Invalid RunStrategy ({})", strategy),

@@ -113,7 +113,7 @@ TEST(ValidateVm, LooksAtStrategyAndTemplate) {
             "instead");
   EXPECT_EQ(vm("spec: {}").error().message, "One of Running or RunStrategy must be specified");
   EXPECT_EQ(vm("spec: {runStrategy: Sometimes}").error().message, "Invalid RunStrategy (Sometimes)");
-  EXPECT_EQ(vm("spec: {runStrategy: Once}").error().message, "not built yet: runStrategy Once");
+  EXPECT_EQ(vm("spec: {runStrategy: WaitAsReceiver}").error().message, "not built yet: runStrategy WaitAsReceiver");
   EXPECT_EQ(vm("spec: {runStrategy: Always, instancetype: {name: x}}").error().message,
             "not built yet: spec.instancetype");
   const auto bad = validate_vm(yaml("spec: {runStrategy: Always, template: {spec: {domain: {devices: {}}}}}"));

@@ -6,113 +6,11 @@
 #include "rules/claims.hpp"
 #include "rules/eligibility.hpp"
 #include "rules/objects.hpp"
-#include "rules/vm_lifecycle.hpp"
 
 namespace godwit::rules {
 namespace {
 
 json::Value yaml(const std::string& text) { return json::parse_yaml(text).value(); }
-const WallTime noon = parse_time("2026-01-01T12:00:00Z").value();
-
-struct Case {
-  std::string strategy, requests, vmi;  // vmi "": none
-  bool create, remove;
-  std::string requests_after;  // "-": untouched
-  std::string printable;
-};
-
-class VmStepTest : public testing::TestWithParam<Case> {};
-
-TEST_P(VmStepTest, FollowsTheStrategy) {
-  const auto& p = GetParam();
-  auto vm = yaml("{metadata: {name: v, namespace: ns, uid: V, generation: 3}, spec: {runStrategy: " + p.strategy +
-                 ", template: {spec: {}}}, status: {}}");
-  json::set(vm, "/status/stateChangeRequests", yaml(p.requests));
-  const auto vmi = p.vmi.empty() ? json::Value(nullptr) : yaml(p.vmi);
-  const VmView view{&vm, p.vmi.empty() ? nullptr : &vmi, false, false, noon};
-  const auto step = vm_step(view);
-  EXPECT_EQ(step.create_vmi, p.create);
-  EXPECT_EQ(step.delete_vmi, p.remove);
-  EXPECT_EQ(step.requests ? json::write(*step.requests) : "-", p.requests_after);
-  EXPECT_EQ(printable_status(view), p.printable);
-}
-
-constexpr auto runs = "{metadata: {uid: I}, status: {phase: Running}}";
-constexpr auto ended = "{metadata: {uid: I}, status: {phase: Succeeded}}";
-constexpr auto going = "{metadata: {uid: I, deletionTimestamp: x}, status: {phase: Running}}";
-constexpr auto young = "{metadata: {uid: I}, status: {phase: Scheduling}}";
-constexpr auto moving = "{metadata: {uid: I}, status: {phase: Running, migrationState: {startTimestamp: x}}}";
-constexpr auto paused = "{metadata: {uid: I}, status: {phase: Running, conditions: [{type: Paused, status: 'True'}]}}";
-constexpr auto unfit =
-    "{metadata: {uid: I}, status: {phase: Scheduling, conditions: [{type: PodScheduled, status: 'False', reason: "
-    "Unschedulable}]}}";
-
-INSTANTIATE_TEST_SUITE_P(
-    Strategies, VmStepTest,
-    testing::Values(Case{"Always", "[]", "", true, false, "-", "Starting"},
-                    Case{"Always", "[]", runs, false, false, "-", "Running"},
-                    Case{"Always", "[]", young, false, false, "-", "Starting"},
-                    Case{"Always", "[]", moving, false, false, "-", "Migrating"},
-                    Case{"Always", "[]", paused, false, false, "-", "Paused"},
-                    Case{"Always", "[]", unfit, false, false, "-", "ErrorUnschedulable"},
-                    Case{"Always", "[]", ended, false, true, "-", "Stopped"},
-                    Case{"Always", "[]", going, false, false, "-", "Stopping"},
-                    Case{"Always", "[{action: Stop, uid: I}, {action: Start}]", runs, false, true, "-", "Stopping"},
-                    Case{"Always", "[{action: Stop, uid: I}, {action: Start}]", "", true, false, "[]", "Starting"},
-                    Case{"Always", "[{action: Stop, uid: earlier}]", runs, false, false, "[]", "Running"},
-                    Case{"Halted", "[]", "", false, false, "-", "Stopped"},
-                    Case{"Halted", "[]", runs, false, true, "-", "Stopping"},
-                    Case{"Manual", "[]", "", false, false, "-", "Stopped"},
-                    Case{"Manual", "[{action: Start}]", "", true, false, "[]", "Starting"},
-                    Case{"Manual", "[{action: Start}]", runs, false, false, "[]", "Running"},
-                    Case{"Manual", "[{action: Start}]", ended, false, true, "-", "Stopped"},
-                    Case{"Manual", "[]", ended, false, false, "-", "Stopped"},
-                    Case{"Manual", "[{action: Stop, uid: I}]", runs, false, true, "-", "Stopping"},
-                    Case{"Manual", "[{action: Stop, uid: I}]", "", false, false, "[]", "Stopped"},
-                    Case{"Once", "[]", "", false, false, "-", "Stopped"}));
-
-TEST(VmStep, PausesBetweenFailedStarts) {
-  auto vm = yaml("{metadata: {name: v, uid: V}, spec: {runStrategy: Always}}");
-  const auto failed = yaml("{metadata: {uid: I}, status: {phase: Failed}}");
-  const auto first = vm_step({&vm, &failed, false, false, noon});
-  EXPECT_TRUE(first.delete_vmi);
-  ASSERT_TRUE(first.start_failure);
-  json::set(vm, "/status/startFailure", *first.start_failure);
-  EXPECT_FALSE(vm_step({&vm, &failed, false, false, noon}).start_failure);  // counted once
-  const auto waiting = vm_step({&vm, nullptr, false, false, noon});
-  EXPECT_FALSE(waiting.create_vmi);
-  EXPECT_EQ(waiting.look_again, Duration{std::chrono::seconds{10}});
-  EXPECT_EQ(printable_status({&vm, nullptr, false, false, noon}), "CrashLoopBackOff");
-  EXPECT_TRUE(vm_step({&vm, nullptr, false, false, noon + std::chrono::seconds{10}}).create_vmi);
-  const auto other = yaml("{metadata: {uid: J}, status: {phase: Failed}}");
-  EXPECT_EQ(json::int_at(*vm_step({&vm, &other, false, false, noon}).start_failure, "/consecutiveFailCount"), 2);
-  const auto fine = yaml("{metadata: {uid: J}, status: {phase: Running}}");
-  EXPECT_TRUE(vm_step({&vm, &fine, false, false, noon}).start_failure->is_null());
-}
-
-TEST(VmStep, DeletionTakesTheInstanceAlong) {
-  const auto vm = yaml("{metadata: {name: v, uid: V, deletionTimestamp: x}, spec: {runStrategy: Always}}");
-  const auto vmi = yaml(runs);
-  EXPECT_TRUE(vm_step({&vm, &vmi, false, false, noon}).delete_vmi);
-  EXPECT_FALSE(vm_step({&vm, nullptr, false, false, noon}).create_vmi);
-  EXPECT_EQ(printable_status({&vm, &vmi, false, false, noon}), "Terminating");
-}
-
-TEST(VmStatus, SaysWhatIs) {
-  const auto vm = yaml("{metadata: {name: v, uid: V, generation: 3}, spec: {runStrategy: Always}}");
-  const auto vmi = yaml(
-      "{metadata: {uid: I}, status: {phase: Running, conditions: [{type: Ready, status: 'True'}, {type: "
-      "LiveMigratable, status: 'True'}]}}");
-  const json::Value with = vm_status({&vm, &vmi, false, false, noon});
-  EXPECT_TRUE(json::bool_at(with, "/created"));
-  EXPECT_TRUE(json::bool_at(with, "/ready"));
-  const json::Value wrapped = json::Object{{"status", with}};
-  EXPECT_EQ(condition_status(wrapped, "LiveMigratable"), "True");
-  const json::Value without = vm_status({&vm, nullptr, true, false, noon});
-  EXPECT_FALSE(json::bool_at(without, "/ready", true));
-  EXPECT_EQ(json::string_at(without, "/printableStatus"), "ErrorPvcNotFound");
-  EXPECT_EQ(json::string_at(without, "/conditions/0/reason"), "VMINotExists");
-}
 
 TEST(Eligibility, FirstFindingInOrder) {
   const AccessModes modes = [](const std::string& claim) -> std::optional<json::Array> {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "rules/launcher_pod.hpp"
 #include "rules/objects.hpp"
 
@@ -18,6 +16,12 @@ bool wants(const json::Array& requests, std::string_view action) {
                      [&](const json::Value& r) { return json::string_at(r, "/action") == action; });
 }
 
+bool wants_paused_start(const json::Array& requests) {
+  return std::any_of(requests.begin(), requests.end(), [&](const json::Value& r) {
+    return json::string_at(r, "/action") == "Start" && json::string_at(r, "/data/paused") == "true";
+  });
+}
+
 json::Array without(const json::Array& requests, std::string_view action) {
   json::Array rest;
   for (const auto& request : requests) {
@@ -26,104 +30,143 @@ json::Array without(const json::Array& requests, std::string_view action) {
   return rest;
 }
 
-/// A stop names the instance it means; one without a uid means whichever there is.
-bool stop_is_meant_for(const json::Array& requests, const json::Value& vmi) {
-  return std::any_of(requests.begin(), requests.end(), [&](const json::Value& request) {
-    const auto uid = json::string_at(request, "/uid");
-    return json::string_at(request, "/action") == "Stop" && (uid.empty() || uid == uid_of(vmi));
-  });
+const json::Array& requests_of(const json::Value& vm) { return json::array_at(vm, "/status/stateChangeRequests"); }
+
+bool has_run(const json::Value& vmi) {
+  if (phase_of(vmi) == "Running") return true;
+  const auto& transitions = json::array_at(vmi, "/status/phaseTransitionTimestamps");
+  return std::any_of(transitions.begin(), transitions.end(),
+                     [](const json::Value& t) { return json::string_at(t, "/phase") == "Running"; });
 }
 
-/// When a guest may be started again that failed before: a growing pause.
-std::optional<Duration> pause_left(const VmView& view) {
-  const auto retry = parse_time(json::string_at(*view.vm, "/status/startFailure/retryAfterTimestamp"));
-  if (!retry || *retry <= view.now) return std::nullopt;
-  return std::chrono::duration_cast<Duration>(*retry - view.now);
+/// Strategies under which a failed start is tried again, after a pause.
+bool tries_again(RunStrategy strategy) {
+  return strategy == RunStrategy::always || strategy == RunStrategy::rerun_on_failure || strategy == RunStrategy::once;
 }
 
-void count_failure(const VmView& view, VmStep& step) {
-  if (phase_of(*view.vmi) != "Failed") return;
+/// An instance that ended before its guest ever ran counts as a failed start; one that ran ends the row.
+void count_failure(const VmView& view, RunStrategy strategy, VmStep& step) {
+  const bool counted = json::find(*view.vm, "/status/startFailure") != nullptr;
+  if (!tries_again(strategy) || (view.vmi != nullptr && has_run(*view.vmi))) {
+    if (counted) step.start_failure = json::Value(nullptr);
+    return;
+  }
+  if (view.vmi == nullptr || !is_final(*view.vmi) || is_deleting(*view.vmi)) return;
   if (json::string_at(*view.vm, "/status/startFailure/lastFailedVMIUID") == uid_of(*view.vmi)) return;
   const auto count = json::int_at(*view.vm, "/status/startFailure/consecutiveFailCount") + 1;
-  const auto pause = std::min(longest_pause_seconds, first_pause_seconds << std::min<std::int64_t>(count - 1, 6));
+  const auto pause = std::min(longest_pause_seconds, first_pause_seconds * count * count);
   step.start_failure =
       json::Value(json::Object{{"consecutiveFailCount", count},
                                {"lastFailedVMIUID", uid_of(*view.vmi)},
                                {"retryAfterTimestamp", format_time(view.now + std::chrono::seconds{pause})}});
 }
 
+bool starts_without_instance(const VmView& view, RunStrategy strategy, bool asked) {
+  switch (strategy) {
+    case RunStrategy::always:
+    case RunStrategy::once: return true;
+    case RunStrategy::manual: return asked;
+    // An instance that went away under this very strategy had not failed, or a start is asked for.
+    case RunStrategy::rerun_on_failure:
+      return asked || json::string_at(*view.vm, "/status/runStrategy") != "RerunOnFailure";
+    case RunStrategy::halted:
+    case RunStrategy::other: break;
+  }
+  return false;
+}
+
 VmStep step_without_instance(const VmView& view, RunStrategy strategy, json::Array requests) {
   VmStep step;
+  count_failure(view, strategy, step);
   if (wants(requests, "Stop")) step.requests = requests = without(requests, "Stop");  // done: it is gone
   const bool asked = wants(requests, "Start");
-  if (strategy == RunStrategy::always || (strategy == RunStrategy::manual && asked)) {
-    if (const auto left = asked ? std::nullopt : pause_left(view)) {
-      step.look_again = *left;
-      return step;
-    }
-    step.create_vmi = true;
-    if (asked) step.requests = without(requests, "Start");
-  } else if (asked) {
-    step.requests = without(requests, "Start");  // halted: a start changes the strategy, a left-over means nothing
+  if (strategy == RunStrategy::halted && wants_paused_start(requests)) {
+    step.set_always = true;  // the request stays: it says that the instance is to be paused
+    return step;
   }
+  if (!starts_without_instance(view, strategy, asked)) {
+    // Halted: any other start changes the strategy itself, a left-over means nothing.
+    if (asked) step.requests = without(requests, "Start");
+    return step;
+  }
+  if (const auto left = tries_again(strategy) ? pause_left(view) : std::nullopt) {
+    step.look_again = *left;
+    return step;
+  }
+  step.create_vmi = true;
+  if (asked) step.requests = without(requests, "Start");
   return step;
 }
 
 VmStep step_with_instance(const VmView& view, RunStrategy strategy, const json::Array& requests) {
   VmStep step;
-  const bool ended = is_final(*view.vmi);
-  count_failure(view, step);
+  count_failure(view, strategy, step);
   if (is_deleting(*view.vmi)) return step;
-  const bool stop = stop_is_meant_for(requests, *view.vmi);
-  const bool restart = ended && (strategy == RunStrategy::always || wants(requests, "Start"));
-  step.delete_vmi = stop || restart || strategy == RunStrategy::halted;
-  if (step.delete_vmi) return step;
+  const bool ended = is_final(*view.vmi);
+  const bool failed = phase_of(*view.vmi) == "Failed";
+  const bool stop = stop_is_requested(*view.vm, *view.vmi);
+  const bool asked = wants(requests, "Start");
+  switch (strategy) {
+    case RunStrategy::always: step.delete_vmi = stop || ended; break;
+    case RunStrategy::rerun_on_failure: step.delete_vmi = stop || failed || (ended && asked); break;
+    case RunStrategy::manual: step.delete_vmi = stop || (ended && asked); break;
+    case RunStrategy::halted: step.delete_vmi = true; break;
+    case RunStrategy::once:
+    case RunStrategy::other: break;
+  }
+  if (step.delete_vmi) {
+    if (strategy == RunStrategy::rerun_on_failure && failed && !asked) {
+      step.requests = requests;
+      step.requests->push_back(json::Object{{"action", "Start"}});
+    }
+    return step;
+  }
   if (!requests.empty()) step.requests = json::Array{};  // a start of what runs; a stop of an earlier instance
-  const bool runs = phase_of(*view.vmi) == "Running";
-  if (runs && json::find(*view.vm, "/status/startFailure") != nullptr) step.start_failure = json::Value(nullptr);
   return step;
-}
-
-bool is_migrating(const json::Value& vmi) {
-  const auto* state = json::find(vmi, "/status/migrationState");
-  return state != nullptr && json::find(*state, "/startTimestamp") != nullptr &&
-         json::find(*state, "/endTimestamp") == nullptr;
-}
-
-bool is_unschedulable(const json::Value& vmi) {
-  const auto* condition = condition_of(vmi, "PodScheduled");
-  return condition != nullptr && json::string_at(*condition, "/status") == "False" &&
-         json::string_at(*condition, "/reason") == "Unschedulable";
-}
-
-json::Value ready_condition(const VmView& view) {
-  json::Object ready{{"type", "Ready"}, {"status", "False"}};
-  if (view.vmi == nullptr) {
-    ready["reason"] = "VMINotExists";
-    ready["message"] = "VMI does not exist";
-    return ready;
-  }
-  const auto* own = condition_of(*view.vmi, "Ready");
-  if (own == nullptr) {
-    ready["reason"] = "PodNotExists";
-    ready["message"] = "virt-launcher pod has not yet been scheduled";
-    return ready;
-  }
-  for (const auto* field : {"status", "reason", "message"}) {
-    if (const auto text = json::string_at(*own, fmt::format("/{}", field)); !text.empty()) ready[field] = text;
-  }
-  return ready;
 }
 
 }  // namespace
 
 RunStrategy run_strategy_of(const json::Value& vm) {
-  const auto strategy = json::string_at(vm, "/spec/runStrategy");
+  const auto strategy = run_strategy_name(vm);
   if (strategy == "Always") return RunStrategy::always;
   if (strategy == "Halted") return RunStrategy::halted;
   if (strategy == "Manual") return RunStrategy::manual;
-  if (!strategy.empty()) return RunStrategy::other;
-  return json::bool_at(vm, "/spec/running") ? RunStrategy::always : RunStrategy::halted;
+  if (strategy == "RerunOnFailure") return RunStrategy::rerun_on_failure;
+  return strategy == "Once" ? RunStrategy::once : RunStrategy::other;
+}
+
+std::string run_strategy_name(const json::Value& vm) {
+  const auto strategy = json::string_at(vm, "/spec/runStrategy");
+  if (!strategy.empty()) return strategy;
+  return json::bool_at(vm, "/spec/running") ? "Always" : "Halted";
+}
+
+json::Value run_strategy_patch(const json::Value& vm, std::string_view strategy) {
+  const auto* running = json::find(vm, "/spec/running");
+  json::Object spec;
+  if (running != nullptr && !running->is_null()) {
+    spec["running"] = strategy == "Always";
+  } else {
+    spec["runStrategy"] = strategy;
+  }
+  return json::Object{{"spec", std::move(spec)}};
+}
+
+bool stop_is_requested(const json::Value& vm, const json::Value& vmi) {
+  const auto& requests = requests_of(vm);
+  return std::any_of(requests.begin(), requests.end(), [&](const json::Value& request) {
+    const auto uid = json::string_at(request, "/uid");
+    return json::string_at(request, "/action") == "Stop" && (uid.empty() || uid == uid_of(vmi));
+  });
+}
+
+bool start_is_requested(const json::Value& vm) { return wants(requests_of(vm), "Start"); }
+
+std::optional<Duration> pause_left(const VmView& view) {
+  const auto retry = parse_time(json::string_at(*view.vm, "/status/startFailure/retryAfterTimestamp"));
+  if (!retry || *retry <= view.now) return std::nullopt;
+  return std::chrono::duration_cast<Duration>(*retry - view.now);
 }
 
 VmStep vm_step(const VmView& view) {
@@ -134,48 +177,9 @@ VmStep vm_step(const VmView& view) {
   }
   const auto strategy = run_strategy_of(*view.vm);
   if (strategy == RunStrategy::other) return {};
-  const auto& requests = json::array_at(*view.vm, "/status/stateChangeRequests");
+  const auto& requests = requests_of(*view.vm);
   return view.vmi == nullptr ? step_without_instance(view, strategy, requests)
                              : step_with_instance(view, strategy, requests);
-}
-
-std::string printable_status(const VmView& view) {
-  const auto strategy = run_strategy_of(*view.vm);
-  const auto& requests = json::array_at(*view.vm, "/status/stateChangeRequests");
-  if (is_deleting(*view.vm)) return "Terminating";
-  const bool lives = view.vmi != nullptr && !is_final(*view.vmi);
-  if (lives && (is_deleting(*view.vmi) || stop_is_meant_for(requests, *view.vmi) || strategy == RunStrategy::halted)) {
-    return "Stopping";
-  }
-  if (lives && is_migrating(*view.vmi)) return "Migrating";
-  if (lives && condition_status(*view.vmi, "Paused") == "True") return "Paused";
-  if (lives && phase_of(*view.vmi) == "Running") return "Running";
-  const bool starts = lives || strategy == RunStrategy::always || wants(requests, "Start");
-  if (starts && view.claims_missing) return "ErrorPvcNotFound";
-  if (lives && is_unschedulable(*view.vmi)) return "ErrorUnschedulable";
-  if (lives && view.claims_unbound) return "WaitingForVolumeBinding";
-  if (lives) return "Starting";
-  if (starts && pause_left(view)) return "CrashLoopBackOff";
-  if (starts && view.vmi == nullptr) return "Starting";
-  return "Stopped";
-}
-
-json::Object vm_status(const VmView& view) {
-  json::Object status;
-  const auto now = format_time(view.now);
-  status["created"] = view.vmi != nullptr;
-  status["ready"] = view.vmi != nullptr && condition_status(*view.vmi, "Ready") == "True";
-  status["printableStatus"] = printable_status(view);
-  status["observedGeneration"] = json::int_at(*view.vm, "/metadata/generation");
-  status["desiredGeneration"] = json::int_at(*view.vm, "/metadata/generation");
-  auto conditions = with_condition(json::array_at(*view.vm, "/status/conditions"), ready_condition(view), now);
-  for (const auto* type : {"Paused", "LiveMigratable"}) {
-    const auto* own = view.vmi == nullptr ? nullptr : condition_of(*view.vmi, type);
-    conditions = own == nullptr ? without_condition(std::move(conditions), type)
-                                : with_condition(std::move(conditions), *own, now);
-  }
-  status["conditions"] = std::move(conditions);
-  return status;
 }
 
 json::Value vmi_of(const json::Value& vm) {
@@ -192,6 +196,7 @@ json::Value vmi_of(const json::Value& vm) {
             json::Array({controller_reference(vm, "kubevirt.io/v1", "VirtualMachine")}));
   const auto* spec = json::find(vm, "/spec/template/spec");
   json::set(vmi, "/spec", spec == nullptr ? json::Value(json::Object{}) : *spec);
+  if (wants_paused_start(requests_of(vm))) json::set(vmi, "/spec/startStrategy", "Paused");
   return vmi;
 }
 
