@@ -1,13 +1,14 @@
-// The user's verbs: `godwit migrate vm1` and the like. Plain clients of the API.
+// The program's command line: help, errors and exit statuses of all its commands, completion, the manual page.
 #pragma once
 
-#include <string>
+#include <span>
+
+#include "cli/command.hpp"
 
 namespace godwit::cli {
 
-/// A line for each verb, for `godwit --help`.
-[[nodiscard]] std::string verbs_help();
-/// Runs the verb in argv[1]. Exit status: 0, 1 when it failed, 2 when the command line is wrong.
-int run(int argc, char** argv);
+/// Runs what argv asks for: a user's verb, or one of `programs`. The exit status: that of the command; 2 when the
+/// command line is wrong.
+int run(int argc, char** argv, std::span<const Command> programs);
 
 }  // namespace godwit::cli

@@ -36,9 +36,13 @@ Result<> image_import(const Session& session, const ImportOptions& options) {
     remove_empty_directories(*store, options.name);
     return fail(image.error());
   }
-  auto recorded = store->write_record({options.name, image->size_bytes, image->sha256});
+  const ImageRecord record{options.name, image->size_bytes, image->sha256};
+  auto recorded = store->write_record(record);
   if (!recorded) return fail(recorded.error().within("the disk is in place, but not its ConfigMap"));
-  fmt::print("Image {} imported: {}, sha256 {}\n", options.name, format_bytes(image->size_bytes), image->sha256);
+  print_answer(
+      session.format,
+      fmt::format("Image {} imported: {}, sha256 {}\n", options.name, format_bytes(image->size_bytes), image->sha256),
+      to_json(record));
   return {};
 }
 
@@ -48,11 +52,13 @@ Result<> image_ls(const Session& session) {
   if (!store && store.error().code != Code::not_found) return fail(store.error());
   const auto images = store ? store->list() : list_records(session.client);
   if (!images) return fail(images.error());
-  if (images->empty()) {
+  if (images->empty() && session.format == Format::table) {
     fmt::print(stderr, "There are no images yet; `godwit image import NAME FILE` makes one.\n");
     return {};
   }
-  fmt::print("{}", image_table(*images));
+  json::Array items;
+  for (const ImageRecord& image : *images) items.push_back(to_json(image));
+  print_answer(session.format, image_table(*images), json::Object{{"items", std::move(items)}});
   return {};
 }
 
@@ -68,7 +74,7 @@ Result<> image_rm(const Session& session, const std::string& name) {
   if (error) return fail_errno(store->disk_of(name).string(), error.value());
   remove_empty_directories(*store, name);
   if (!removed && !*recorded) return fail(Code::not_found, "there is no such image; see `godwit image ls`");
-  fmt::print("Image {} removed\n", name);
+  print_answer(session.format, fmt::format("Image {} removed\n", name), json::Object{{"name", name}, {"action", "rm"}});
   return {};
 }
 

@@ -72,6 +72,10 @@ std::string image_name_problem(std::string_view name) {
   return {};
 }
 
+json::Value to_json(const ImageRecord& image) {
+  return json::Object{{"name", image.name}, {"sizeBytes", image.size_bytes}, {"sha256", image.sha256}};
+}
+
 std::string image_table(const std::vector<ImageRecord>& images) {
   std::size_t width = 4;
   for (const ImageRecord& image : images) width = std::max(width, image.name.size());

@@ -21,6 +21,8 @@ struct ImageRecord {
 /// "" when the name is right, else what is wrong with it.
 [[nodiscard]] std::string image_name_problem(std::string_view name);
 
+/// As `-o json` shows it.
+[[nodiscard]] json::Value to_json(const ImageRecord& image);
 /// One line an image, under a heading, for people. Pure.
 [[nodiscard]] std::string image_table(const std::vector<ImageRecord>& images);
 /// The images as their ConfigMaps tell, by name; needs no directory on this machine.

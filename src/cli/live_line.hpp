@@ -1,6 +1,7 @@
 // One line that changes in place on a terminal; elsewhere a line for each new phase.
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -8,7 +9,8 @@ namespace godwit::cli {
 
 class LiveLine {
  public:
-  LiveLine();
+  /// Writes to `out`, which is not closed.
+  explicit LiveLine(std::FILE* out);
   ~LiveLine() { clear(); }
   LiveLine(const LiveLine&) = delete;
   LiveLine& operator=(const LiveLine&) = delete;
@@ -17,6 +19,7 @@ class LiveLine {
   void clear();
 
  private:
+  std::FILE* out_;
   bool terminal_ = false;
   bool shown_ = false;
   std::string phase_;

@@ -38,7 +38,7 @@ Failure not_running(const Session& session, const std::string& name) {
 Result<json::Value> follow(const Session& session, json::Value migration) {
   const kube::Key key = kube::key_of(migration);
   const kube::ListOptions only_it{.label_selector = {}, .field_selector = "metadata.name=" + key.name};
-  LiveLine line;
+  LiveLine line{session.format == Format::table ? stdout : stderr};
   Deadline patience = Deadline::after(seconds{60});
   line.show(progress_line(migration));
   for (bool gone = false; !gone && !is_over(migration);) {
@@ -106,7 +106,8 @@ Result<> watch_migration(const Session& session, const json::Value& created) {
   auto end = follow(session, created);
   if (!end) return fail(end.error());
   if (has_succeeded(*end)) {
-    fmt::print("{}\n", summary_line(with_figures(session, std::move(*end))));
+    const json::Value migration = with_figures(session, std::move(*end));
+    print_answer(session.format, summary_line(migration) + "\n", to_json(migration));
     return {};
   }
   const std::string name = json::string_at(*end, "/spec/vmiName");
@@ -137,9 +138,11 @@ Result<> migrate(const Session& session, const MigrateOptions& options) {
   }
   const auto created = session.client.create(virtual_machine_instance_migrations, session.ns, wanted);
   if (!created) return fail(created.error());
-  fmt::print("VM {} was scheduled to migrate\n", options.name);
-  if (!options.watch) return {};
-  return watch_migration(session, *created);
+  const bool answers_at_the_end = options.watch && session.format != Format::table;
+  if (!answers_at_the_end) {
+    print_answer(session.format, fmt::format("VM {} was scheduled to migrate\n", options.name), to_json(*created));
+  }
+  return options.watch ? watch_migration(session, *created) : Result<>{};
 }
 
 Result<> migrate_cancel(const Session& session, const std::string& name) {
@@ -152,7 +155,7 @@ Result<> migrate_cancel(const Session& session, const std::string& name) {
     if (auto removed = session.client.remove(virtual_machine_instance_migrations, key); !removed) {
       return fail(removed.error().within("migration " + key.name));
     }
-    fmt::print("VM {} was scheduled to migrate-cancel\n", name);
+    print_request(session, name, "migrate-cancel");
     return {};
   }
   return fail(Code::not_found,

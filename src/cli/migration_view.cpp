@@ -76,4 +76,18 @@ std::string summary_line(const json::Value& migration) {
                      phase_times(*result));
 }
 
+json::Value to_json(const json::Value& migration) {
+  json::Object shown{{"namespace", json::string_at(migration, "/metadata/namespace")},
+                     {"name", json::string_at(migration, "/spec/vmiName")},
+                     {"action", "migrate"},
+                     {"migration", json::string_at(migration, "/metadata/name")}};
+  if (const std::string phase = phase_of(migration); !phase.empty()) shown["phase"] = phase;
+  for (const char* node : {"sourceNode", "targetNode"}) {
+    const std::string name = json::string_at(migration, std::string{"/status/migrationState/"} + node);
+    if (!name.empty()) shown[node] = name;
+  }
+  if (const json::Value* result = json::find(migration, "/status/result")) shown["result"] = *result;
+  return shown;
+}
+
 }  // namespace godwit::cli

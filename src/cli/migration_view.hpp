@@ -14,4 +14,7 @@ namespace godwit::cli {
 /// "vm1 moved from node-1 to node-2 in 1234 ms: …; setup 31 ms, copying 538 ms, …", of one that succeeded.
 [[nodiscard]] std::string summary_line(const json::Value& migration);
 
+/// As `-o json` shows it: what was asked for, and as far as it is known where it went and with which figures.
+[[nodiscard]] json::Value to_json(const json::Value& migration);
+
 }  // namespace godwit::cli

@@ -15,7 +15,7 @@ Result<> change(const Session& session, const std::string& name, std::string_vie
                 fmt::format("namespace {0} has no such machine; see `kubectl get vm -n {0}`", session.ns));
   }
   if (!answer) return fail(answer.error());
-  fmt::print("VM {} was scheduled to {}\n", name, verb);
+  print_request(session, name, verb);
   return {};
 }
 

@@ -1,8 +1,10 @@
-// The verbs as functions, a file each. Errors have no prefix: cli.cpp says which verb on which object failed. Internal.
+// The verbs as functions, a file each. Errors have no prefix: verb_commands.cpp says which verb on which object failed.
+// Internal.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "cli/session.hpp"
@@ -32,6 +34,7 @@ struct ImportOptions {
 [[nodiscard]] Result<> image_ls(const Session& session);
 [[nodiscard]] Result<> image_rm(const Session& session, const std::string& name);
 
+inline constexpr std::string_view program_version = "0.1.0";
 /// The program's version, and the server's when there is one.
 [[nodiscard]] Result<> version(const GlobalOptions& options);
 

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "base/files.hpp"
-#include "cli/cli.hpp"
 #include "cli/image_store.hpp"
 
 namespace godwit::cli {
@@ -52,7 +51,7 @@ class Verbs : public ::testing::Test {
   std::string last_body() const { return server_->requests.back().body; }
 
   std::shared_ptr<FakeServer> server_ = std::make_shared<FakeServer>();
-  Session session_{.config = {}, .client = kube::Client{server_}, .ns = "default"};
+  Session session_{.config = {}, .client = kube::Client{server_}, .ns = "default", .format = Format::table};
 };
 
 TEST_F(Verbs, MigrateCreatesAMigration) {
@@ -192,24 +191,6 @@ TEST(ImageName, FollowsTheRulesOfObjectsToo) {
   for (const char* wrong : {"", "A", "a/", "a/b/c", "../etc", "a-", "a..b", "a/b."}) {
     EXPECT_NE(image_name_problem(wrong), "") << wrong;
   }
-}
-
-int run_words(std::vector<std::string> words) {
-  words.insert(words.begin(), "godwit");
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  return run(static_cast<int>(argv.size()), argv.data());
-}
-
-TEST(CommandLine, TellsWrongUseFromFailure) {
-  EXPECT_EQ(run_words({"migrate"}), 2);
-  EXPECT_EQ(run_words({"fly", "vm1"}), 2);
-  EXPECT_EQ(run_words({"image"}), 2);
-  EXPECT_EQ(run_words({"start", "vm1", "vm2"}), 2);
-  EXPECT_EQ(run_words({"start", "vm1", "--kubeconfig", "/absent"}), 1);
-  EXPECT_EQ(run_words({"-n", "x", "start", "vm1", "--kubeconfig", "/absent"}), 1);
-  EXPECT_EQ(run_words({"image", "ls", "--kubeconfig", "/absent"}), 1);
-  EXPECT_EQ(run_words({"migrate", "--help"}), 0);
 }
 
 }  // namespace

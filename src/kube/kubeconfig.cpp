@@ -1,5 +1,6 @@
 #include "kube/kubeconfig.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -14,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One file being read: where errors come from, and what relative paths in it are relative to.
+/// What is being read: where errors come from.
 struct Source {
   fs::path path;
 
@@ -46,8 +47,7 @@ Result<std::string> bytes_of(const Source& source, const json::Value& entry, std
   }
   const auto file = json::string_at(entry, fmt::format("/{}", field));
   if (file.empty()) return std::string{};
-  const auto path = fs::path{file}.is_absolute() ? fs::path{file} : source.path.parent_path() / file;
-  auto bytes = read_file(path);
+  auto bytes = read_file(file);
   if (!bytes) return source.wrong(fmt::format("{}.{}: {}", where, field, bytes.error().message));
   return bytes;
 }
@@ -113,30 +113,113 @@ json::Value named(std::string_view member, json::Value object) {
 
 }  // namespace
 
-Result<Kubeconfig> read_kubeconfig(const fs::path& path) {
+namespace {
+
+Result<json::Value> parse_file(const fs::path& path) {
   const Source source{path};
   const auto text = read_file(path);
   if (!text) {
     return fail(text.error().code, fmt::format("kubeconfig {}: {} (give --kubeconfig FILE or set KUBECONFIG)",
                                                path.string(), text.error().message));
   }
-  const auto parsed = json::parse_yaml(*text);
+  auto parsed = json::parse_yaml(*text);
   if (!parsed) return source.wrong(parsed.error().message);
   if (!parsed->is_object()) return source.wrong("is not a kubeconfig: no mapping at its top");
-  const auto current = json::string_at(*parsed, "/current-context");
+  return parsed;
+}
+
+/// Relative paths are relative to the file that they stand in.
+void make_paths_absolute(json::Value& entry, std::string_view member, const fs::path& file) {
+  for (const char* field : {"certificate-authority", "client-certificate", "client-key", "tokenFile"}) {
+    const std::string pointer = fmt::format("/{}/{}", member, field);
+    const std::string path = json::string_at(entry, pointer);
+    if (!path.empty() && !fs::path{path}.is_absolute())
+      json::set(entry, pointer, (fs::absolute(file).parent_path() / path).string());
+  }
+}
+
+/// Takes over what `merged` has not: of each name and of the current context the first one counts.
+void merge_file(json::Value& merged, const json::Value& parsed, const fs::path& file) {
+  if (json::string_at(merged, "/current-context").empty())
+    json::set(merged, "/current-context", json::string_at(parsed, "/current-context"));
+  for (const auto& [list, member] : {std::pair{"clusters", "cluster"}, {"users", "user"}, {"contexts", "context"}}) {
+    const std::string pointer = fmt::format("/{}", list);
+    json::Array entries = json::array_at(merged, pointer);
+    for (json::Value entry : json::array_at(parsed, pointer)) {
+      const std::string name = json::string_at(entry, "/name");
+      const bool known = std::any_of(entries.begin(), entries.end(),
+                                     [&](const json::Value& other) { return json::string_at(other, "/name") == name; });
+      if (known) continue;
+      make_paths_absolute(entry, member, file);
+      entries.push_back(std::move(entry));
+    }
+    json::set(merged, pointer, std::move(entries));
+  }
+}
+
+/// The files that count, as one; `source` names them in errors.
+struct Merged {
+  Source source;
+  json::Value config;
+};
+
+Result<Merged> merge(const std::vector<fs::path>& paths) {
+  Merged merged{.source = {}, .config = json::Object{}};
+  std::string names;
+  for (const fs::path& path : paths) {
+    const auto parsed = parse_file(path);
+    // Of several files those that are missing don't count.
+    if (!parsed && parsed.error().code == Code::not_found && paths.size() > 1) continue;
+    if (!parsed) return fail(parsed.error());
+    merge_file(merged.config, *parsed, path);
+    names += (names.empty() ? "" : ":") + path.string();
+  }
+  if (names.empty()) return fail(Code::not_found, "none of the files that KUBECONFIG names is there");
+  merged.source.path = names;
+  return merged;
+}
+
+std::vector<fs::path> paths_of(const std::string& explicit_path) {
+  if (!explicit_path.empty()) return {explicit_path};
+  std::vector<fs::path> paths;
+  if (const char* variable = std::getenv("KUBECONFIG"); variable != nullptr) {
+    for (const std::string& path : split(variable, ':')) {
+      if (!path.empty()) paths.emplace_back(path);
+    }
+  }
+  const char* home = std::getenv("HOME");
+  if (paths.empty()) paths.push_back(fs::path{home == nullptr ? "/root" : home} / ".kube" / "config");
+  return paths;
+}
+
+std::vector<std::string> names_in(const json::Value& config, std::string_view list) {
+  std::vector<std::string> names;
+  for (const json::Value& entry : json::array_at(config, list)) names.push_back(json::string_at(entry, "/name"));
+  return names;
+}
+
+Result<Kubeconfig> resolve(const Merged& merged, const std::string& context_asked_for) {
+  const auto& [source, parsed] = merged;
+  const std::string current =
+      context_asked_for.empty() ? json::string_at(parsed, "/current-context") : context_asked_for;
   if (current.empty()) return source.wrong("current-context is missing: set it with kubectl config use-context NAME");
-  const auto context = entry_of(source, *parsed, "contexts", "context", current, "current-context");
+  const auto known = names_in(parsed, "/contexts");
+  if (!context_asked_for.empty() && std::find(known.begin(), known.end(), current) == known.end()) {
+    return source.wrong(fmt::format("there is no context \"{}\"; the contexts are {}", current, join(known, ", ")));
+  }
+  const auto context = entry_of(source, parsed, "contexts", "context", current, "current-context");
   if (!context) return fail(context.error());
 
   const auto where = fmt::format("contexts[name={}].context", current);
   const auto cluster_name = json::string_at(*context, "/cluster");
   const auto user_name = json::string_at(*context, "/user");
-  const auto cluster = entry_of(source, *parsed, "clusters", "cluster", cluster_name, where + ".cluster");
+  const auto cluster = entry_of(source, parsed, "clusters", "cluster", cluster_name, where + ".cluster");
   if (!cluster) return fail(cluster.error());
-  const auto user = entry_of(source, *parsed, "users", "user", user_name, where + ".user");
+  const auto user = entry_of(source, parsed, "users", "user", user_name, where + ".user");
   if (!user) return fail(user.error());
 
   Kubeconfig config;
+  config.source = source.path;
   config.ns = json::string_at(*context, "/namespace", "default");
   if (config.ns.empty()) config.ns = "default";
   if (auto ok = read_cluster(source, *cluster, cluster_name, config); !ok) return fail(ok.error());
@@ -144,13 +227,22 @@ Result<Kubeconfig> read_kubeconfig(const fs::path& path) {
   return config;
 }
 
-Result<Kubeconfig> find_kubeconfig(const std::string& explicit_path) {
-  if (!explicit_path.empty()) return read_kubeconfig(explicit_path);
-  if (const char* variable = std::getenv("KUBECONFIG"); variable != nullptr && *variable != '\0') {
-    return read_kubeconfig(split(variable, ':').front());
-  }
-  const char* home = std::getenv("HOME");
-  return read_kubeconfig(fs::path{home == nullptr ? "/root" : home} / ".kube" / "config");
+}  // namespace
+
+Result<Kubeconfig> read_kubeconfig(const fs::path& path) {
+  const auto merged = merge({path});
+  return merged ? resolve(*merged, {}) : Result<Kubeconfig>{fail(merged.error())};
+}
+
+Result<Kubeconfig> find_kubeconfig(const std::string& explicit_path, const std::string& context) {
+  const auto merged = merge(paths_of(explicit_path));
+  return merged ? resolve(*merged, context) : Result<Kubeconfig>{fail(merged.error())};
+}
+
+Result<std::vector<std::string>> contexts_of(const std::string& explicit_path) {
+  const auto merged = merge(paths_of(explicit_path));
+  if (!merged) return fail(merged.error());
+  return names_in(merged->config, "/contexts");
 }
 
 Result<> write_kubeconfig(const fs::path& path, const Kubeconfig& config) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/base64.hpp"
 #include "base/files.hpp"
 
@@ -92,6 +94,60 @@ TEST(Base64, RoundTripsAndRefusesRubbish) {
   EXPECT_EQ(base64_encode("fooba"), "Zm9vYmE=");
   EXPECT_EQ(base64_decode("Zm9v\nYmFy"), "foobar");
   for (const auto* bad : {"Zg", "Z===", "Zg=a", "****", "Zm9vY"}) EXPECT_EQ(base64_decode(bad), std::nullopt) << bad;
+}
+
+TEST_F(KubeconfigTest, AContextIsChosenByName) {
+  ASSERT_TRUE(
+      write_file(path,
+                 "current-context: a\n"
+                 "contexts: [{name: a, context: {cluster: k, user: u}},"
+                 " {name: b, context: {cluster: l, user: u, namespace: web}}]\n"
+                 "clusters: [{name: k, cluster: {server: 'https://k'}}, {name: l, cluster: {server: 'https://l'}}]\n"
+                 "users: [{name: u, user: {token: t}}]\n"));
+  EXPECT_EQ(find_kubeconfig(path.string())->server, "https://k");
+  const auto other = find_kubeconfig(path.string(), "b");
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(other->server, "https://l");
+  EXPECT_EQ(other->ns, "web");
+  EXPECT_EQ(contexts_of(path.string()).value(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_THAT(find_kubeconfig(path.string(), "c").error().message,
+              HasSubstr("there is no context \"c\"; the contexts are a, b"));
+}
+
+/// $KUBECONFIG as long as it lives.
+class KubeconfigVariable {
+ public:
+  explicit KubeconfigVariable(const std::string& value) { ::setenv("KUBECONFIG", value.c_str(), 1); }
+  ~KubeconfigVariable() {
+    if (before_.empty())
+      ::unsetenv("KUBECONFIG");
+    else
+      ::setenv("KUBECONFIG", before_.c_str(), 1);
+  }
+  KubeconfigVariable(const KubeconfigVariable&) = delete;
+  KubeconfigVariable& operator=(const KubeconfigVariable&) = delete;
+
+ private:
+  std::string before_ = std::getenv("KUBECONFIG") == nullptr ? "" : std::getenv("KUBECONFIG");
+};
+
+TEST_F(KubeconfigTest, OfSeveralFilesTheFirstThatNamesSomethingCounts) {
+  const auto below = directory.path() / "below";
+  ASSERT_TRUE(make_directory(below));
+  ASSERT_TRUE(write_file(path, "current-context: c\nusers: [{name: u, user: {token: first}}]\n"));
+  ASSERT_TRUE(write_file(below / "ca.crt", pem));
+  ASSERT_TRUE(write_file(below / "config", file("server: https://h, certificate-authority: ca.crt", "token: second")));
+  const KubeconfigVariable variable{"/absent:" + path.string() + ":" + (below / "config").string()};
+  const auto read = find_kubeconfig({});
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->server, "https://h");
+  EXPECT_EQ(read->token, "first");
+  EXPECT_EQ(read->ca_pem, pem);
+}
+
+TEST_F(KubeconfigTest, ThatAllFilesAreMissingIsSaid) {
+  const KubeconfigVariable variable{"/absent:/gone"};
+  EXPECT_THAT(find_kubeconfig({}).error().message, HasSubstr("none of the files that KUBECONFIG names is there"));
 }
 
 }  // namespace

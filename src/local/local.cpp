@@ -10,19 +10,31 @@
 namespace godwit::local {
 namespace {
 
-int answer(const Result<>& done) {
-  if (done) return 0;
-  fmt::print(stderr, "godwit local: {}\n", done.error().message);
-  return 1;
-}
+struct Options {
+  Options() { plan.directory = "/var/lib/godwit/local"; }
 
-int bring_up(Plan& plan, const std::string& memory) {
-  if (!memory.empty()) {
-    const auto quantity = Quantity::parse(memory);
-    if (!quantity) return answer(fail(quantity.error().within("--node-memory")));
+  Plan plan;
+  std::string memory;
+  std::string node;
+  std::vector<std::string> command;
+  bool purge = false;
+
+  [[nodiscard]] std::filesystem::path directory() const { return std::filesystem::absolute(plan.directory); }
+};
+
+int answer(const Result<>& done) { return done ? 0 : cli::complain("local", done.error()); }
+
+int bring_up(Options& options) {
+  Plan& plan = options.plan;
+  if (!options.memory.empty()) {
+    const auto quantity = Quantity::parse(options.memory);
+    if (!quantity) {
+      (void)answer(fail(quantity.error().within("--node-memory")));
+      return cli::exit_status::usage;
+    }
     plan.node_memory = quantity->value();
   }
-  plan.directory = std::filesystem::absolute(plan.directory);
+  plan.directory = options.directory();
   const bool was_up = [&] {
     const auto existing = load_cluster(plan.directory);
     return existing && supervisor_of(*existing) != 0;
@@ -34,51 +46,88 @@ int bring_up(Plan& plan, const std::string& memory) {
   return 0;
 }
 
+int run_command(const Options& options) {
+  const auto status = exec(options.directory(), options.node, options.command);
+  return status ? *status : answer(fail(status.error()));
+}
+
+/// Adds the verbs below `local`.
+class Verbs {
+ public:
+  Verbs(CLI::App& app, cli::Invocation& invocation) : app_{app}, invocation_{invocation} {}
+
+  CLI::App& add(const char* name, const char* help, std::function<int(Options&)> run) {
+    CLI::App& verb = *app_.add_subcommand(name, help);
+    verb.add_option("--dir", options_->plan.directory, "the cluster's directory")
+        ->capture_default_str()
+        ->type_name("DIR");
+    verb.callback([options = options_, run = std::move(run), &invocation = invocation_] {
+      invocation.action = [options, run] { return run(*options); };
+    });
+    return verb;
+  }
+  /// A verb that names a node.
+  CLI::App& add_of_node(const char* name, const char* help, std::function<int(Options&)> run) {
+    CLI::App& verb = add(name, help, std::move(run));
+    verb.add_option("NODE", options_->node, "the node")->required()->type_name("NODE");
+    return verb;
+  }
+  Options& options() { return *options_; }
+
+ private:
+  CLI::App& app_;
+  cli::Invocation& invocation_;
+  std::shared_ptr<Options> options_ = std::make_shared<Options>();
+};
+
+void define_up(Verbs& verbs) {
+  Plan& plan = verbs.options().plan;
+  CLI::App& up_verb = verbs.add("up", "starts the cluster; returns when all its nodes are Ready", bring_up);
+  up_verb.add_option("--nodes", plan.nodes, "how many nodes")->capture_default_str();
+  up_verb
+      .add_option("--node-memory", verbs.options().memory,
+                  "memory that each node offers to guests, such as 4Gi (default: a share of this machine's)")
+      ->type_name("QUANTITY");
+  up_verb.add_option("--link-rate", plan.link_rate, "speed of each node's link, such as 1gbit (default: no limit)")
+      ->type_name("RATE");
+  up_verb.add_option("--cidr", plan.cidr, "where its addresses come from")->capture_default_str()->type_name("CIDR");
+  up_verb.footer(
+      "Examples:\n"
+      "  godwit local up --nodes 3\n"
+      "  export KUBECONFIG=/var/lib/godwit/local/kubeconfig");
+}
+
 }  // namespace
 
-int run(int argc, char** argv) {
-  CLI::App app{"A whole cluster on this machine: each node a network namespace with its own agent.", "godwit local"};
+void define(CLI::App& app, cli::Invocation& invocation) {
   app.require_subcommand(1);
-  Plan plan;
-  plan.directory = "/var/lib/godwit/local";
-  std::string memory;
-  std::string node;
-  std::vector<std::string> command;
-  bool purge = false;
-  const auto verb = [&](const char* name, const char* help) {
-    CLI::App* made = app.add_subcommand(name, help);
-    made->add_option("--dir", plan.directory, "the cluster's directory")->capture_default_str();
-    return made;
-  };
-  CLI::App* up_verb = verb("up", "starts the cluster; returns when all its nodes are Ready");
-  up_verb->add_option("--nodes", plan.nodes, "how many nodes")->capture_default_str();
-  up_verb->add_option("--node-memory", memory, "memory that each node offers to guests, such as 4Gi");
-  up_verb->add_option("--link-rate", plan.link_rate, "speed of each node's link, such as 1gbit");
-  up_verb->add_option("--cidr", plan.cidr, "where its addresses come from")->capture_default_str();
-  CLI::App* down_verb = verb("down", "stops the cluster and leaves nothing running");
-  down_verb->add_flag("--purge", purge, "removes its data too: database, disks, images");
-  CLI::App* status_verb = verb("status", "shows the cluster and its nodes");
-  CLI::App* exec_verb = verb("exec", "runs a command in a node's network: exec NODE -- COMMAND…");
-  exec_verb->add_option("node", node)->required();
-  exec_verb->add_option("command", command)->required();
-  CLI::App* cut_verb = verb("cut", "cuts a node's network");
-  cut_verb->add_option("node", node)->required();
-  CLI::App* heal_verb = verb("heal", "links a node again, and starts it again after kill");
-  heal_verb->add_option("node", node)->required();
-  CLI::App* kill_verb = verb("kill", "ends a node's agent and its guests at once, as a power failure would");
-  kill_verb->add_option("node", node)->required();
-  CLI::App* supervise_verb = verb("supervise", "keeps server and agents running (started by up)");
-  CLI11_PARSE(app, argc, argv);
-  const std::filesystem::path directory = std::filesystem::absolute(plan.directory);
-  if (*up_verb) return bring_up(plan, memory);
-  if (*down_verb) return answer(down(directory, purge));
-  if (*status_verb) return answer(print_status(directory));
-  if (*cut_verb) return answer(cut(directory, node));
-  if (*heal_verb) return answer(heal(directory, node));
-  if (*kill_verb) return answer(kill(directory, node));
-  if (*supervise_verb) return answer(supervise(directory));
-  const auto status = exec(directory, node, command);
-  return status ? *status : answer(fail(status.error()));
+  Verbs verbs{app, invocation};
+  define_up(verbs);
+  verbs
+      .add("down", "stops the cluster and leaves nothing running",
+           [](Options& o) { return answer(down(o.directory(), o.purge)); })
+      .add_flag("--purge", verbs.options().purge, "removes its data too: database, disks, images");
+  CLI::App& status = verbs.add("status", "shows the cluster and its nodes", [&invocation](Options& o) {
+    return answer(print_status(o.directory(), invocation.global.format));
+  });
+  cli::add_output_option(status, invocation.global.format);
+  CLI::App& exec_verb = verbs.add_of_node("exec", "runs a command in a node's network", run_command);
+  exec_verb.add_option("COMMAND", verbs.options().command, "the command and its arguments")->required();
+  exec_verb.footer(
+      "The exit status is that of the command.\n\n"
+      "Example:\n"
+      "  godwit local exec node-2 -- ip addr");
+  verbs.add_of_node("cut", "cuts a node's network", [](Options& o) { return answer(cut(o.directory(), o.node)); });
+  verbs.add_of_node("heal", "links a node again, and starts it again after kill",
+                    [](Options& o) { return answer(heal(o.directory(), o.node)); });
+  verbs.add_of_node("kill", "ends a node's agent and its guests at once, as a power failure would",
+                    [](Options& o) { return answer(kill(o.directory(), o.node)); });
+  verbs
+      .add("supervise", "keeps server and agents running (started by up)",
+           [](Options& o) { return answer(supervise(o.directory())); })
+      .group("");
+  // Last: commands below take over what is set before they are added.
+  app.footer("Each node is a network namespace with an agent of its own. All of it must run as root.");
 }
 
 }  // namespace godwit::local

@@ -1,9 +1,10 @@
 // `godwit local`: a whole cluster on one machine, each node in a network namespace of its own.
 #pragma once
 
+#include "cli/command.hpp"
+
 namespace godwit::local {
 
-/// Runs the verb; argv[0] is "local". Returns the exit status.
-int run(int argc, char** argv);
+void define(CLI::App& app, cli::Invocation& invocation);
 
 }  // namespace godwit::local

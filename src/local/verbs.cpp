@@ -84,23 +84,44 @@ Result<> down(const std::filesystem::path& directory, bool purge) {
   return {};
 }
 
-Result<> print_status(const std::filesystem::path& directory) {
+namespace {
+
+std::string state_of(const LocalNode& node, const Result<kube::Client>& client) {
+  if (node.killed) return "killed";
+  if (!client) return "unknown";
+  const auto object = client->get(kube::resources::nodes, {.ns = {}, .name = node.name});
+  return object ? is_ready(*object) ? "Ready" : "NotReady" : "unknown";
+}
+
+}  // namespace
+
+Result<> print_status(const std::filesystem::path& directory, cli::Format format) {
   const auto cluster = load_cluster(directory);
   if (!cluster) return fail(cluster.error());
-  fmt::print("Cluster in {}: {}\nAPI server: {}\nPod network: {} (gateway {})\n\n", directory.string(),
-             supervisor_of(*cluster) != 0 ? "up" : "its supervisor is gone; run `godwit local up` again",
-             cluster->server_url(), cluster->pod_cidr, cluster->gateway);
+  const bool is_up = supervisor_of(*cluster) != 0;
+  std::string text =
+      fmt::format("Cluster in {}: {}\nAPI server: {}\nPod network: {} (gateway {})\n\n", directory.string(),
+                  is_up ? "up" : "its supervisor is gone; run `godwit local up` again", cluster->server_url(),
+                  cluster->pod_cidr, cluster->gateway);
   const auto client = wait_for_server(*cluster, Deadline::after(seconds{2}));
-  fmt::print("{:<10} {:<16} {:<10} {:>9}\n", "NODE", "ADDRESS", "STATE", "PROCESSES");
+  text += fmt::format("{:<10} {:<16} {:<10} {:>9}\n", "NODE", "ADDRESS", "STATE", "PROCESSES");
+  json::Array nodes;
   for (const LocalNode& node : cluster->nodes) {
-    std::string state = node.killed ? "killed" : "unknown";
-    if (client && !node.killed) {
-      const auto object = client->get(kube::resources::nodes, {.ns = {}, .name = node.name});
-      state = object ? is_ready(*object) ? "Ready" : "NotReady" : "unknown";
-    }
-    fmt::print("{:<10} {:<16} {:<10} {:>9}\n", node.name, node.address, state, processes_in(node).size());
+    const std::string state = state_of(node, client);
+    const std::size_t processes = processes_in(node).size();
+    text += fmt::format("{:<10} {:<16} {:<10} {:>9}\n", node.name, node.address, state, processes);
+    nodes.push_back(
+        json::Object{{"name", node.name}, {"address", node.address}, {"state", state}, {"processes", processes}});
   }
-  fmt::print("\nexport KUBECONFIG={}\n", cluster->kubeconfig().string());
+  text += fmt::format("\nexport KUBECONFIG={}\n", cluster->kubeconfig().string());
+  cli::print_answer(
+      format, text,
+      json::Object{{"directory", directory.string()},
+                   {"state", is_up ? "up" : "down"},
+                   {"kubeconfig", cluster->kubeconfig().string()},
+                   {"server", json::Object{{"url", cluster->server_url()}}},
+                   {"podNetwork", json::Object{{"cidr", cluster->pod_cidr}, {"gateway", cluster->gateway}}},
+                   {"nodes", std::move(nodes)}});
   return {};
 }
 

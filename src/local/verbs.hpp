@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "cli/output.hpp"
 #include "local/cluster.hpp"
 
 namespace godwit::local {
@@ -13,7 +14,7 @@ namespace godwit::local {
 [[nodiscard]] Result<Cluster> up(const Plan& plan);
 /// Takes it down and leaves nothing running; `purge` removes its data too (images, disks, database).
 [[nodiscard]] Result<> down(const std::filesystem::path& directory, bool purge);
-[[nodiscard]] Result<> print_status(const std::filesystem::path& directory);
+[[nodiscard]] Result<> print_status(const std::filesystem::path& directory, cli::Format format);
 /// Runs a command in the node's network namespace; returns its exit status.
 [[nodiscard]] Result<int> exec(const std::filesystem::path& directory, const std::string& node,
                                const std::vector<std::string>& command);

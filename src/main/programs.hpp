@@ -1,9 +1,11 @@
-// The long-running programs, each wired in a file of its own. argv[0] is the program's word.
+// The long-running programs as commands, each wired in a file of its own.
 #pragma once
+
+#include "cli/command.hpp"
 
 namespace godwit {
 
-int run_server(int argc, char** argv);
-int run_node(int argc, char** argv);
+void define_server(CLI::App& app, cli::Invocation& invocation);
+void define_node(CLI::App& app, cli::Invocation& invocation);
 
 }  // namespace godwit

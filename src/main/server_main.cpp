@@ -58,29 +58,51 @@ int serve(const std::filesystem::path& data, const std::string& listen, const st
   return 0;
 }
 
-}  // namespace
-
-int run_server(int argc, char** argv) {
-  CLI::App app{"The API server with its controllers and scheduler.", "godwit server"};
+struct ServerOptions {
   std::filesystem::path data = "/var/lib/godwit/server";
   std::string listen = "127.0.0.1:6443";
-  app.add_option("--data", data, "directory for the database and the credentials")->capture_default_str();
-  app.add_option("--listen", listen, "IP:PORT to serve at; port 0 takes any free one")->capture_default_str();
   std::vector<std::string> names;
-  app.add_option("--tls-san", names, "DNS name or IP by which clients reach it too; may be repeated");
   apiserver::NodeRequest node;
+};
+
+void define_issue_node(CLI::App& issue, apiserver::NodeRequest& node) {
+  issue.add_option("--data", node.data, "the server's data directory")->required()->type_name("DIR");
+  issue.add_option("--name", node.name, "of the node")->required()->type_name("NAME");
+  issue.add_option("--address", node.address, "the node's IP")->required()->type_name("IP");
+  issue.add_option("--server", node.server, "https://… of the API server, as the node reaches it")
+      ->required()
+      ->type_name("URL");
+  issue.add_option("--out", node.out, "kubeconfig to write")->required()->type_name("FILE");
+}
+
+}  // namespace
+
+void define_server(CLI::App& app, cli::Invocation& invocation) {
+  auto options = std::make_shared<ServerOptions>();
+  app.add_option("--data", options->data, "directory for the database and the credentials")
+      ->capture_default_str()
+      ->type_name("DIR");
+  app.add_option("--listen", options->listen, "where to serve; port 0 takes any free one")
+      ->capture_default_str()
+      ->type_name("IP:PORT");
+  app.add_option("--tls-san", options->names, "DNS name or IP by which clients reach it too; may be repeated")
+      ->type_name("NAME");
   CLI::App* issue = app.add_subcommand("issue-node", "issues a node's credentials, as a kubeconfig");
-  issue->add_option("--data", node.data, "the server's data directory")->required();
-  issue->add_option("--name", node.name, "of the node")->required();
-  issue->add_option("--address", node.address, "the node's IP")->required();
-  issue->add_option("--server", node.server, "https://… of the API server, as the node reaches it")->required();
-  issue->add_option("--out", node.out, "kubeconfig to write")->required();
-  CLI11_PARSE(app, argc, argv);
-  if (*issue) {
-    const auto issued = apiserver::issue_node(node);
-    return issued ? 0 : complain(issued.error());
-  }
-  return serve(data, listen, names);
+  define_issue_node(*issue, options->node);
+  app.footer(
+      "It prints where the administrator's kubeconfig is.\n\n"
+      "Examples:\n"
+      "  godwit server --data /var/lib/godwit/server --listen 192.0.2.1:6443\n"
+      "  godwit server issue-node --data /var/lib/godwit/server --name alpha --address 192.0.2.11 \\\n"
+      "    --server https://192.0.2.1:6443 --out alpha.kubeconfig");
+  app.callback([options, issue, &invocation] {
+    const bool issues = issue->parsed();
+    invocation.action = [options, issues] {
+      if (!issues) return serve(options->data, options->listen, options->names);
+      const auto issued = apiserver::issue_node(options->node);
+      return issued ? 0 : complain(issued.error());
+    };
+  });
 }
 
 }  // namespace godwit

@@ -193,21 +193,22 @@ int run_trial(const Options& options) {
 
 }  // namespace
 
-int run(int argc, char** argv) {
-  CLI::App app{"Boots a guest on a local cluster and moves it to another node and back while a client measures.",
-               "./run"};
-  Options options;
-  app.add_option("--dir", options.directory, "the cluster's directory")->capture_default_str();
-  app.add_option("--image", options.image, "the tiny guest's disk image")->capture_default_str();
-  app.add_option("--guest-memory", options.guest_memory_mib, "MiB")->capture_default_str();
-  app.add_option("--fill", options.filled_mib, "MiB of the guest's memory that are filled")->capture_default_str();
-  app.add_flag("--once", options.once, "takes everything down at the end");
-  app.add_option("-o,--output", options.output, "json: one JSON object on standard output")
+void define(CLI::App& app, cli::Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--dir", options->directory, "the cluster's directory")->capture_default_str()->type_name("DIR");
+  app.add_option("--image", options->image, "the tiny guest's disk image")->capture_default_str()->type_name("FILE");
+  app.add_option("--guest-memory", options->guest_memory_mib, "MiB")->capture_default_str();
+  app.add_option("--fill", options->filled_mib, "MiB of the guest's memory that are filled")->capture_default_str();
+  app.add_flag("--once", options->once, "takes everything down at the end");
+  app.add_option("-o,--output", options->output, "json: one JSON object on standard output")
       ->check(CLI::IsMember({"json"}));
-  CLI11_PARSE(app, argc, argv);
-  options.directory = std::filesystem::absolute(options.directory);
-  options.image = std::filesystem::absolute(options.image);
-  return run_trial(options);
+  app.callback([options, &invocation] {
+    invocation.action = [options] {
+      options->directory = std::filesystem::absolute(options->directory);
+      options->image = std::filesystem::absolute(options->image);
+      return run_trial(*options);
+    };
+  });
 }
 
 }  // namespace godwit::trial

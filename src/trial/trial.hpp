@@ -1,9 +1,10 @@
 // `godwit trial`: boots a guest on a local cluster and moves it while a client measures.
 #pragma once
 
+#include "cli/command.hpp"
+
 namespace godwit::trial {
 
-/// argv[0] is "trial". Returns the exit status.
-int run(int argc, char** argv);
+void define(CLI::App& app, cli::Invocation& invocation);
 
 }  // namespace godwit::trial
