@@ -24,6 +24,7 @@ struct AdmissionRequest {
   const User& user;
   const json::Value* old_object = nullptr;
   const Lookup& lookup;
+  std::vector<std::string>* warnings = nullptr;  ///< for the client, who may have meant something else
 };
 
 /// Any thread. Must be quick and must not write to the API.

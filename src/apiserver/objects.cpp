@@ -127,7 +127,8 @@ Result<Written> Objects::create(const Kind& kind, const std::string& ns, json::V
                                        .name = name,
                                        .subresource = {},
                                        .user = options.user,
-                                       .lookup = lookup_};
+                                       .lookup = lookup_,
+                                       .warnings = &written.warnings};
         if (auto admitted = admit(request, object, options, written.warnings); !admitted) return fail(admitted.error());
         set_resource_version(object, next);
         written.object = object;
@@ -159,7 +160,8 @@ Result<Written> Objects::change(const Kind& kind, const std::string& ns, const s
                                        .subresource = subresource,
                                        .user = options.user,
                                        .old_object = &before,
-                                       .lookup = lookup_};
+                                       .lookup = lookup_,
+                                       .warnings = &written.warnings};
         written.warnings.clear();
         if (auto admitted = admit(request, object, options, written.warnings); !admitted) return fail(admitted.error());
         const bool gone = is_being_deleted(object) && !has_finalizers(object) && has_finalizers(before) &&

@@ -25,6 +25,8 @@ std::string running_line(const json::Value& migration) {
                   format_bytes(progress(migration, "transferredBytes")), format_bytes(left),
                   format_bytes(progress(migration, "throughputBytesPerSecond")),
                   format_bytes(progress(migration, "dirtyRateBytesPerSecond")), progress(migration, "precopyRounds"));
+  if (const auto held = progress(migration, "throttlePercent"); held > 0)
+    line += fmt::format(", its CPUs held {} %", held);
   if (const auto eta = progress(migration, "etaSeconds"); eta > 0) line += fmt::format(", about {} s to go", eta);
   if (const auto pause = progress(migration, "expectedDowntimeMs"); pause > 0) {
     line += fmt::format(", a pause of {} ms expected", pause);

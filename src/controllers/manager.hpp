@@ -10,9 +10,6 @@
 namespace godwit::controllers {
 
 struct Options {
-  std::string machine_type = "pc-q35-10.0";  ///< of guests that name none
-  int parallel_migrations_per_cluster = 5;   ///< fallback when the KubeVirt object says nothing
-  int parallel_outbound_migrations_per_node = 2;
   Duration sync_timeout = std::chrono::seconds{60};  ///< for the first lists
 };
 

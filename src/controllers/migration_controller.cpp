@@ -4,6 +4,7 @@
 
 #include "controllers/vmi_controller.hpp"
 #include "rules/launcher_pod.hpp"
+#include "rules/migration_settings.hpp"
 #include "rules/migration_writes.hpp"
 #include "rules/objects.hpp"
 
@@ -40,6 +41,7 @@ MigrationController::MigrationController(Context& context)
         [&](const json::Value& vmim) { return (!after || !rules::is_final(vmim)) && vmi_key(vmim) == key; });
     for (const auto& vmim : concerned) controller_.queue().add(kube::key_of(*vmim));
   });
+  context.informers.kubevirts.on_change([this](const auto&, const auto&) { wake_waiting(); });  // limits may be wider
   context.informers.pods.on_change([this](const auto& before, const auto& after) {
     const auto& pod = after ? *after : *before;
     const auto name = rules::annotation_of(pod, "kubevirt.io/migrationJobName");
@@ -210,13 +212,8 @@ Result<> MigrationController::write_status(Scene& scene, const MigrationStep& st
 }
 
 bool MigrationController::take_slot(const Scene& scene) {
-  const auto settings_object = kubevirt();
-  const json::Value none;
-  const auto& settings = settings_object ? *settings_object : none;
-  const auto in_cluster = json::int_at(settings, "/spec/configuration/migrations/parallelMigrationsPerCluster",
-                                       context_.options.parallel_migrations_per_cluster);
-  const auto per_node = json::int_at(settings, "/spec/configuration/migrations/parallelOutboundMigrationsPerNode",
-                                     context_.options.parallel_outbound_migrations_per_node);
+  const auto settings = kubevirt();
+  const auto limits = rules::migration_limits(settings.get());
   const auto uid = rules::uid_of(*scene.vmim);
   const auto source = json::string_at(*scene.vmi, "/status/nodeName");
   const std::lock_guard lock{mutex_};
@@ -231,7 +228,7 @@ bool MigrationController::take_slot(const Scene& scene) {
   }
   std::int64_t outbound = 0;
   for (const auto& [other, node] : running) outbound += node == source ? 1 : 0;
-  if (static_cast<std::int64_t>(running.size()) >= in_cluster || outbound >= per_node) {
+  if (static_cast<std::int64_t>(running.size()) >= limits.in_cluster || outbound >= limits.outbound_per_node) {
     waiting_.insert(kube::key_of(*scene.vmim));
     return false;
   }
@@ -240,8 +237,15 @@ bool MigrationController::take_slot(const Scene& scene) {
 }
 
 void MigrationController::give_slot(const json::Value& vmim) {
+  {
+    const std::lock_guard lock{mutex_};
+    starting_.erase(rules::uid_of(vmim));
+  }
+  wake_waiting();
+}
+
+void MigrationController::wake_waiting() {
   const std::lock_guard lock{mutex_};
-  starting_.erase(rules::uid_of(vmim));
   for (const auto& key : waiting_) controller_.queue().add(key);
   waiting_.clear();
 }

@@ -30,6 +30,7 @@ class MigrationController {
   [[nodiscard]] Result<> write_status(Scene& scene, const rules::MigrationStep& step);
   [[nodiscard]] bool take_slot(const Scene& scene);
   void give_slot(const json::Value& vmim);
+  void wake_waiting();
   [[nodiscard]] Result<> collect(const json::Value& vmim);
   [[nodiscard]] kube::ObjectPtr kubevirt() const;
   Context& context_;

@@ -259,7 +259,8 @@ TEST(MigrationKind, HasProgressAndResult) {
   const auto value = parse_yaml(R"({apiVersion: kubevirt.io/v1, kind: VirtualMachineInstanceMigration,
       metadata: {name: m}, spec: {vmiName: a, addedNodeSelector: {kubernetes.io/hostname: host2}},
       status: {phase: Running, progress: {elapsedMs: 1, totalBytes: 2, transferredBytes: 3, remainingBytes: 4,
-      dirtyRateBytesPerSecond: 5, throughputBytesPerSecond: 6, precopyRounds: 7, etaSeconds: 8, expectedDowntimeMs: 9},
+      dirtyRateBytesPerSecond: 5, throughputBytesPerSecond: 6, precopyRounds: 7, etaSeconds: 8, expectedDowntimeMs: 9,
+      throttlePercent: 10},
       result: {totalMs: 1, downtimeMs: 2, setupMs: 3, transferredBytes: 4, throughputBytesPerSecond: 5, precopyRounds: 6,
       phasesMs: {Scheduling: 7}}}})");
   const auto schema = schema_of(api_directory() / "virtualmachineinstancemigration.yaml");

@@ -10,8 +10,8 @@ namespace godwit::migrate {
 struct ConvergenceLimits {
   std::int64_t first_downtime_ms = 50;
   std::int64_t most_downtime_ms = 300;
-  int completion_timeout_per_gib = 150;  ///< seconds; 0 = none
-  int progress_timeout = 150;            ///< seconds without less remaining; 0 = none
+  std::int64_t completion_timeout_per_gib = 150;  ///< seconds for each 10^9 bytes, begun ones counted; 0 = none
+  std::int64_t progress_timeout = 150;            ///< seconds in which what remains never fell; 0 = none
   std::int64_t memory_bytes = 0;
 };
 
@@ -26,8 +26,8 @@ struct ConvergenceState {
   std::int64_t downtime_limit_ms = 0;
   std::int64_t passes = 0;
   std::int64_t remaining_at_pass = 0;  ///< what was left when the last pass began
-  std::int64_t least_remaining = 0;
-  std::int64_t progress_at_ms = 0;  ///< when least_remaining last fell
+  std::int64_t remaining = -1;         ///< at the last sample; -1: none yet
+  std::int64_t progress_at_ms = 0;     ///< when it last fell
 };
 
 struct ConvergenceAdvice {
@@ -36,7 +36,9 @@ struct ConvergenceAdvice {
 };
 
 [[nodiscard]] ConvergenceState begin_convergence(const ConvergenceLimits& limits);
-/// A new pass that starts with no less than nine tenths of the last one doubles the limit, up to the most.
+/// Times out as KubeVirt does, with its words: any fall of what remains is progress, so that a guest that dirties
+/// memory as fast as it is sent is ended by the completion timeout alone. A new pass that starts with no less than nine
+/// tenths of the last one doubles the limit, up to the most.
 [[nodiscard]] ConvergenceAdvice advise(ConvergenceState& state, const ConvergenceLimits& limits,
                                        const ConvergenceSample& now);
 

@@ -80,6 +80,7 @@ struct Progress {
   std::int64_t precopy_rounds = 0;
   std::int64_t eta_seconds = 0;
   std::int64_t expected_downtime_ms = 0;
+  std::int64_t throttle_percent = 0;  ///< how much of their time the guest's CPUs are held (auto-converge)
 };
 
 /// Its figures at the end (vmim.status.result).

@@ -48,6 +48,7 @@ struct SourceDriver::State {
     limits.completion_timeout_per_gib = spec.completion_timeout_per_gib;
     limits.progress_timeout = spec.progress_timeout;
     limits.memory_bytes = spec.memory_bytes;
+    if (spec.most_downtime_ms) limits.most_downtime_ms = *spec.most_downtime_ms;
     convergence = begin_convergence(limits);
   }
 
@@ -321,8 +322,8 @@ struct SourceDriver::State {
   }
 
   void converge(const qemu::MigrationInfo& info, const std::stop_token& stop) {
-    const auto advice =
-        advise(convergence, limits, {figures.elapsed_ms(), info.ram.dirty_sync_count, info.ram.remaining});
+    const auto elapsed = std::max(figures.elapsed_ms(), info.total_ms);  // an agent that adopted it came late
+    const auto advice = advise(convergence, limits, {elapsed, info.ram.dirty_sync_count, info.ram.remaining});
     if (advice.downtime_limit_ms) {
       log.info("passes stopped shrinking: downtime limit {} ms", *advice.downtime_limit_ms);
       (void)migration.adjust({.downtime_limit_ms = advice.downtime_limit_ms}, Deadline::after(quick));

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -28,14 +29,16 @@ struct SourceSpec {
   Credentials credentials;
   std::filesystem::path
       directory;  ///< of this attempt, existing; sockets and the tunnel's log go there (path < 80 bytes)
-  std::filesystem::path program;         ///< this binary, to be run as `program tunnel …`
-  int qemu_uid = 107;                    ///< who must be able to connect to the tunnel's socket
-  std::int64_t memory_bytes = 0;         ///< of the guest
-  std::int64_t bandwidth_limit = 0;      ///< bytes a second; 0 = none
-  int channels = 1;                      ///< > 1: QEMU's multifd
-  int completion_timeout_per_gib = 150;  ///< seconds
-  int progress_timeout = 150;            ///< seconds
-  bool adopt = false;                    ///< the agent restarted during this attempt: resolve what QEMU and the API say
+  std::filesystem::path program;                      ///< this binary, to be run as `program tunnel …`
+  int qemu_uid = 107;                                 ///< who must be able to connect to the tunnel's socket
+  std::int64_t memory_bytes = 0;                      ///< of the guest
+  std::int64_t bandwidth_limit = 0;                   ///< bytes a second; 0 = none
+  int channels = 1;                                   ///< > 1: QEMU's multifd
+  bool auto_converge = false;                         ///< slow the guest's CPUs down while passes don't shrink
+  std::int64_t completion_timeout_per_gib = 150;      ///< seconds; see ConvergenceLimits
+  std::int64_t progress_timeout = 150;                ///< seconds
+  std::optional<std::int64_t> most_downtime_ms = {};  ///< of the pause; absent: ConvergenceLimits' own
+  bool adopt = false;  ///< the agent restarted during this attempt: resolve what QEMU and the API say
 };
 
 struct SourcePorts {

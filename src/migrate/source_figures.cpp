@@ -40,6 +40,7 @@ Progress SourceFigures::progress(const qemu::MigrationInfo& info) {
   out.throughput_bytes_per_second = bytes_per_second(info.ram.mbps);
   out.precopy_rounds = info.ram.dirty_sync_count;
   out.expected_downtime_ms = info.expected_downtime_ms;
+  out.throttle_percent = info.throttle_percent;
   const auto net = out.throughput_bytes_per_second - out.dirty_rate_bytes_per_second;
   out.eta_seconds = net > 0 ? (info.ram.remaining + net - 1) / net : 0;
   return out;
@@ -72,7 +73,8 @@ json::Value to_json(const Progress& p) {
                       {"throughputBytesPerSecond", p.throughput_bytes_per_second},
                       {"precopyRounds", p.precopy_rounds},
                       {"etaSeconds", p.eta_seconds},
-                      {"expectedDowntimeMs", p.expected_downtime_ms}};
+                      {"expectedDowntimeMs", p.expected_downtime_ms},
+                      {"throttlePercent", p.throttle_percent}};
 }
 
 json::Value to_json(const Summary& s) {

@@ -10,6 +10,9 @@ namespace godwit::migrate {
 namespace {
 
 constexpr std::int64_t unlimited = 1'000'000'000'000;
+// QEMU turns the throttle once a pass, and passes over a slow link are long: its own 20 and 10 come too late.
+constexpr int first_throttle_percent = 50;
+constexpr int more_throttle_percent = 20;
 
 template <class Spec>
 TunnelSpec common(const Spec& spec, const std::string& peer) {
@@ -49,11 +52,14 @@ TunnelSpec listen_spec(const TargetSpec& spec) {
 Result<> configure_source(qemu::Migration& migration, const SourceSpec& spec, std::int64_t downtime_limit_ms) {
   std::set<std::string> capabilities = {"events", "return-path", "pause-before-switchover", "validate-uuid"};
   if (spec.channels > 1) capabilities.insert("multifd");
+  if (spec.auto_converge) capabilities.insert("auto-converge");
   if (auto ok = migration.set_capabilities(capabilities, Deadline::after(quick)); !ok) return ok;
   qemu::MigrationParameters parameters;
   parameters.max_bandwidth = spec.bandwidth_limit > 0 ? spec.bandwidth_limit : unlimited;
   parameters.downtime_limit_ms = downtime_limit_ms;
   parameters.multifd_channels = spec.channels;
+  parameters.throttle_initial = first_throttle_percent;
+  parameters.throttle_increment = more_throttle_percent;
   return migration.set_parameters(parameters, Deadline::after(quick));
 }
 

@@ -10,6 +10,7 @@
 #include "node/vmi_ownership.hpp"
 #include "node/vmi_status.hpp"
 #include "rules/launcher_pod.hpp"
+#include "rules/migration_settings.hpp"
 #include "rules/objects.hpp"
 
 namespace godwit::node {
@@ -35,10 +36,6 @@ Result<kube::Key> find_migration(const kube::Client& client, const kube::Key& vm
     if (json::string_at(migration, "/metadata/uid") == uid) return kube::key_of(migration);
   }
   return fail(Code::not_found, "the migration is gone");
-}
-
-std::int64_t configured(const json::Value& vmi, const char* name, std::int64_t fallback) {
-  return json::int_at(vmi, std::string{"/status/migrationState/migrationConfiguration/"} + name, fallback);
 }
 
 int published_port(const json::Value& vmi) {
@@ -152,19 +149,22 @@ Result<> Guests::start_source(const json::Value& vmi, const std::string& migrati
 
 void Guests::start_source_driver(const json::Value& vmi, const GuestPtr& guest, bool adopted) {
   const InstanceRecord& record = guest->record;
-  migrate::SourceSpec spec{
-      .migration_uid = record.migration_uid,
-      .self = options_.config.name,
-      .target = record.peer,
-      .target_address = json::string_at(vmi, "/status/migrationState/targetNodeAddress"),
-      .target_port = published_port(vmi),
-      .credentials = options_.credentials,
-      .directory = paths_.migration(record.migration_uid),
-      .program = options_.program,
-      .memory_bytes = rules::guest_memory_bytes(vmi),
-      .completion_timeout_per_gib = static_cast<int>(configured(vmi, "completionTimeoutPerGiB", 150)),
-      .progress_timeout = static_cast<int>(configured(vmi, "progressTimeout", 150)),
-      .adopt = adopted};
+  const auto settings = rules::migration_settings(vmi);
+  migrate::SourceSpec spec{.migration_uid = record.migration_uid,
+                           .self = options_.config.name,
+                           .target = record.peer,
+                           .target_address = json::string_at(vmi, "/status/migrationState/targetNodeAddress"),
+                           .target_port = published_port(vmi),
+                           .credentials = options_.credentials,
+                           .directory = paths_.migration(record.migration_uid),
+                           .program = options_.program,
+                           .memory_bytes = rules::guest_memory_bytes(vmi),
+                           .bandwidth_limit = settings.bytes_per_second,
+                           .auto_converge = settings.auto_converge,
+                           .completion_timeout_per_gib = settings.completion_timeout_per_gib,
+                           .progress_timeout = settings.progress_timeout,
+                           .most_downtime_ms = settings.most_downtime_ms,
+                           .adopt = adopted};
   if (auto made = make_migration_directory(spec.directory); !made) log_.error("{}", made.error().message);
   if (const auto migration = find_migration(client_, record.vmi, record.migration_uid)) {
     guest->migration = *migration;

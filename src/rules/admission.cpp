@@ -4,9 +4,10 @@
 
 #include <fmt/format.h>
 
-#include "base/text.hpp"
 #include "rules/addresses.hpp"
+#include "rules/findings.hpp"
 #include "rules/guest_fields.hpp"
+#include "rules/launcher_pod.hpp"
 #include "rules/migration_phase.hpp"
 #include "rules/objects.hpp"
 #include "rules/vm_lifecycle.hpp"
@@ -14,19 +15,8 @@
 namespace godwit::rules {
 namespace {
 
-constexpr std::size_t most_causes = 10;
 constexpr auto vmi_name_label = "kubevirt.io/vmi-name";
 constexpr auto vmi_finalizer = "kubevirt.io/foregroundDeleteVirtualMachine";
-
-Result<> settle(std::vector<FieldError> causes) {
-  if (causes.empty()) return {};
-  if (causes.size() > most_causes) causes.resize(most_causes);
-  std::vector<std::string> messages;
-  for (const auto& cause : causes) messages.push_back(cause.message);
-  return fail(Error{Code::invalid, join(messages, ", "), std::move(causes)});
-}
-
-Result<> settle(FieldError cause) { return settle(std::vector{std::move(cause)}); }
 
 std::vector<FieldError> guest_findings(const json::Value& spec, const std::string& prefix) {
   auto causes = unbuilt_fields(spec, prefix);
@@ -61,6 +51,19 @@ void check_strategy(const json::Value& vm, std::vector<FieldError>& causes) {
                     "spec.runStrategy"});
 }
 
+/// What its launcher pod would request anyway is not written.
+void preset_cpu_request(json::Value& vmi, const GuestDefaults& defaults) {
+  const auto* said = json::find(vmi, "/spec/domain/resources/requests/cpu");
+  if (said != nullptr && !said->is_null()) return;
+  if (!defaults.cpu_request.is_null()) {
+    json::set(vmi, "/spec/domain/resources/requests/cpu", defaults.cpu_request);
+  } else if (defaults.cpu_allocation_ratio != GuestDefaults{}.cpu_allocation_ratio) {
+    const auto milli =
+        std::max<std::int64_t>(vcpus_of(vmi) * 1000 / std::max<std::int64_t>(defaults.cpu_allocation_ratio, 1), 1);
+    json::set(vmi, "/spec/domain/resources/requests/cpu", json::Value(fmt::format("{}m", milli)));
+  }
+}
+
 }  // namespace
 
 Result<> validate_vm(const json::Value& vm) {
@@ -88,10 +91,7 @@ Result<> validate_vmi(const json::Value& vmi) {
 }
 
 Result<> validate_vmi_update(const json::Value& before, const json::Value& after) {
-  const auto* was = json::find(before, "/spec");
-  const auto* is = json::find(after, "/spec");
-  const bool same = was == nullptr || is == nullptr ? was == is : json::equal(*was, *is);
-  if (same) return {};
+  if (same_spec(before, after)) return {};
   return settle({"FieldValueNotSupported", "update of VMI object is restricted", "spec"});
 }
 
@@ -103,8 +103,10 @@ void mutate_vmi(json::Value& vmi, const GuestDefaults& defaults) {
   };
   preset("/spec/evictionStrategy", defaults.eviction_strategy);
   preset("/spec/domain/cpu/model", defaults.cpu_model);
-  const auto type = json::string_at(vmi, "/spec/domain/machine/type");
-  if (type.empty() || type == "q35") json::set(vmi, "/spec/domain/machine/type", json::Value(defaults.machine_type));
+  auto type = json::string_at(vmi, "/spec/domain/machine/type");
+  if (type.empty()) type = defaults.machine_type;
+  json::set(vmi, "/spec/domain/machine/type", json::Value(type == "q35" ? std::string{newest_machine_type} : type));
+  preset_cpu_request(vmi, defaults);
 
   const bool bare =
       json::array_at(vmi, "/spec/networks").empty() && json::array_at(vmi, "/spec/domain/devices/interfaces").empty();

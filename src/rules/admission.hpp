@@ -11,11 +11,16 @@
 
 namespace godwit::rules {
 
+/// What "q35" means: guests keep the version they were made with.
+inline constexpr auto newest_machine_type = "pc-q35-10.0";
+
 /// What the KubeVirt object and this build preset for new guests.
 struct GuestDefaults {
   std::string eviction_strategy = "None";
-  std::string machine_type = "pc-q35-10.0";
-  std::string cpu_model;  ///< "" : left to the node's agent
+  std::string machine_type = newest_machine_type;
+  std::string cpu_model = {};              ///< "" : left to the node's agent
+  json::Value cpu_request = nullptr;       ///< of the whole guest, a quantity; null: by the ratio
+  std::int64_t cpu_allocation_ratio = 10;  ///< virtual CPUs for each that is requested
 };
 
 /// Creation or update of a VirtualMachine: its own fields, then the guest in spec.template.spec.
@@ -25,7 +30,8 @@ struct GuestDefaults {
 [[nodiscard]] Result<> validate_vmi(const json::Value& vmi);
 /// The spec of a VMI doesn't change.
 [[nodiscard]] Result<> validate_vmi_update(const json::Value& before, const json::Value& after);
-/// Defaults of a new VMI: evictionStrategy, machine type, CPU model, a default network, MAC addresses, the finalizer.
+/// Defaults of a new VMI: evictionStrategy, machine type, CPU model, a default network, CPU request, MAC addresses, the
+/// finalizer.
 /// A guest with neither interfaces nor networks gets the pod network with `masquerade` (KubeVirt takes `bridge`, with
 /// which the guest could not migrate).
 void mutate_vmi(json::Value& vmi, const GuestDefaults& defaults);

@@ -2,16 +2,10 @@
 
 #include <algorithm>
 
-#include "base/quantity.hpp"
 #include "rules/objects.hpp"
 
 namespace godwit::rules {
 namespace {
-
-std::int64_t bytes_at(const json::Value& object, std::string_view pointer) {
-  const auto quantity = Quantity::parse(json::string_at(object, pointer));
-  return quantity ? quantity->value() : 0;
-}
 
 bool has_modes(const json::Value& volume, const json::Array& wanted) {
   const auto& modes = json::array_at(volume, "/spec/accessModes");

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "base/quantity.hpp"
 #include "rules/objects.hpp"
 
 namespace godwit::rules {
@@ -23,21 +22,13 @@ std::uint64_t hash_of(std::string_view text) {
   return hash;
 }
 
-std::int64_t bytes_at(const json::Value& vmi, std::string_view pointer) {
-  const auto* value = json::find(vmi, pointer);
-  if (value == nullptr) return 0;
-  if (value->is_int64()) return value->as_int64();
-  if (!value->is_string()) return 0;
-  const auto quantity = Quantity::parse(value->as_string());
-  return quantity ? quantity->value() : 0;
-}
-
 json::Object requests_of(const json::Value& vmi, std::string_view accelerator) {
   json::Object requests;
   const auto memory = guest_memory_bytes(vmi) + memory_overhead_bytes(accelerator);
   requests["memory"] = fmt::format("{}Ki", (memory + 1023) / 1024);
-  const auto cpu = json::string_at(vmi, "/spec/domain/resources/requests/cpu");
-  requests["cpu"] = cpu.empty() ? fmt::format("{}m", vcpus_of(vmi) * milli_cpu_per_vcpu) : cpu;
+  const auto* cpu = json::find(vmi, "/spec/domain/resources/requests/cpu");
+  requests["cpu"] =
+      cpu != nullptr && !cpu->is_null() ? *cpu : json::Value(fmt::format("{}m", vcpus_of(vmi) * milli_cpu_per_vcpu));
   return requests;
 }
 

@@ -222,14 +222,5 @@ TEST_F(MigrationPhaseTest, TheStatusPatchIsGuardedByThePhase) {
   EXPECT_TRUE(migration_status_patch(*after, {}, &vmi, now).is_null());
 }
 
-TEST(MigrationConfiguration, OverlaysTheDefaults) {
-  const auto kubevirt =
-      yaml("{spec: {configuration: {migrations: {bandwidthPerMigration: 64Mi, allowPostCopy: true}}}}");
-  const auto all = migration_configuration(&kubevirt);
-  EXPECT_EQ(json::string_at(all, "/bandwidthPerMigration"), "64Mi");
-  EXPECT_TRUE(json::bool_at(all, "/allowPostCopy"));
-  EXPECT_EQ(json::int_at(all, "/completionTimeoutPerGiB"), 150);
-}
-
 }  // namespace
 }  // namespace godwit::rules

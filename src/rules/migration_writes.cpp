@@ -97,22 +97,4 @@ json::Value abort_patch(const json::Value& vmi, const std::string& vmim_uid, boo
   return json::Value(std::move(operations));
 }
 
-json::Value migration_configuration(const json::Value* kubevirt) {
-  json::Object configuration{{"nodeDrainTaintKey", "kubevirt.io/drain"},
-                             {"parallelOutboundMigrationsPerNode", 2},
-                             {"parallelMigrationsPerCluster", 5},
-                             {"allowAutoConverge", false},
-                             {"bandwidthPerMigration", "0"},
-                             {"completionTimeoutPerGiB", 150},
-                             {"progressTimeout", 150},
-                             {"unsafeMigrationOverride", false},
-                             {"allowPostCopy", false},
-                             {"disableTLS", false}};
-  if (kubevirt == nullptr) return configuration;
-  for (const auto& [field, value] : json::object_at(*kubevirt, "/spec/configuration/migrations")) {
-    if (!value.is_null()) configuration[field] = value;
-  }
-  return configuration;
-}
-
 }  // namespace godwit::rules

@@ -25,7 +25,4 @@ namespace godwit::rules {
 [[nodiscard]] json::Value abort_patch(const json::Value& vmi, const std::string& vmim_uid, bool abort, bool end,
                                       const std::string& reason, WallTime now);
 
-/// Cluster-wide settings of migrations: KubeVirt's defaults, overlaid with what the KubeVirt object (null: none) says.
-[[nodiscard]] json::Value migration_configuration(const json::Value* kubevirt);
-
 }  // namespace godwit::rules

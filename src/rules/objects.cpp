@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/quantity.hpp"
+
 namespace godwit::rules {
 namespace {
 
@@ -33,6 +35,20 @@ bool is_final(const json::Value& object) {
 }
 bool has_finalizer(const json::Value& object, std::string_view finalizer) {
   return one_of(json::array_at(object, "/metadata/finalizers"), std::string{finalizer});
+}
+
+bool same_spec(const json::Value& before, const json::Value& after) {
+  const auto* was = json::find(before, "/spec");
+  const auto* is = json::find(after, "/spec");
+  return was == nullptr || is == nullptr ? was == is : json::equal(*was, *is);
+}
+
+std::int64_t bytes_at(const json::Value& value, std::string_view pointer) {
+  const auto* field = json::find(value, pointer);
+  if (field == nullptr) return 0;
+  if (!field->is_string()) return json::int_at(value, pointer);
+  const auto quantity = Quantity::parse(field->as_string());
+  return quantity ? quantity->value() : 0;
 }
 
 const json::Value* condition_of(const json::Value& object, std::string_view type) {

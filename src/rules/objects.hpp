@@ -1,6 +1,7 @@
 // What every rule asks of a Kubernetes object, and the operations of a JSON patch.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,11 @@ namespace godwit::rules {
 /// Phases Succeeded and Failed: of pods, VMIs and migrations alike.
 [[nodiscard]] bool is_final(const json::Value& object);
 [[nodiscard]] bool has_finalizer(const json::Value& object, std::string_view finalizer);
+
+/// Neither has a spec, or both the same.
+[[nodiscard]] bool same_spec(const json::Value& before, const json::Value& after);
+/// A quantity in whole units, written as text or as a number; 0 when there is none.
+[[nodiscard]] std::int64_t bytes_at(const json::Value& value, std::string_view pointer);
 
 /// The condition of that type in status.conditions, or nullptr.
 [[nodiscard]] const json::Value* condition_of(const json::Value& object, std::string_view type);

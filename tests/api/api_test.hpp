@@ -20,7 +20,7 @@ class ApiTest : public ::testing::Test {
   void SetUp() override { start(); }
 
   void start() {
-    auto started = apiserver::ApiServer::start({.data = directory_.path() / "server"});
+    auto started = apiserver::ApiServer::start({.data = directory_.path() / "server", .admissions = admissions_});
     ASSERT_TRUE(started) << started.error().message;
     server_ = std::move(*started);
     client_ = connect(server_->admin_kubeconfig());
@@ -46,6 +46,7 @@ class ApiTest : public ::testing::Test {
     return output ? *output : Output{};
   }
 
+  apiserver::AdmissionChain admissions_ = {};
   TemporaryDirectory directory_ = *TemporaryDirectory::create("godwit-api");
   std::unique_ptr<apiserver::ApiServer> server_;
   std::unique_ptr<kube::Client> client_;
