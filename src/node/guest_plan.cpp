@@ -97,6 +97,7 @@ Result<GuestPlan> plan_guest(const json::Value& vmi, const VolumePaths& volumes,
   plan.machine.cores = static_cast<int>(json::int_at(vmi, "/spec/domain/cpu/cores", 1));
   plan.machine.threads = static_cast<int>(json::int_at(vmi, "/spec/domain/cpu/threads", 1));
   plan.machine.memory_bytes = rules::guest_memory_bytes(vmi);
+  if (json::bool_at(vmi, "/spec/domain/devices/autoattachGraphicsDevice", true)) plan.machine.video = "vga";
   if (accelerator == qemu::Accelerator::tcg) plan.machine.tcg_tb_size_mb = tcg_translation_cache_mib;
   if (auto disks = plan_disks(vmi, volumes, plan); !disks) return fail(disks.error());
   if (auto ports = plan_ports(vmi, network, plan); !ports) return fail(ports.error());

@@ -41,6 +41,7 @@ struct MachinePaths {
   std::filesystem::path oob_monitor;  ///< QMP, for out-of-band commands
   std::filesystem::path console;      ///< the first serial port, one client at a time
   std::filesystem::path console_log;  ///< everything that the serial port printed
+  std::filesystem::path vnc;          ///< RFB, when there is a video device; many clients
 
   [[nodiscard]] static MachinePaths in(const std::filesystem::path& directory);
   bool operator==(const MachinePaths&) const = default;
@@ -58,6 +59,7 @@ struct MachineSpec {
   std::int64_t memory_bytes = 0;  ///< a multiple of 1 MiB
   std::vector<Disk> disks = {};   ///< the order gives the PCI addresses: never change it for a running guest
   std::vector<Nic> nics = {};
+  std::string video = {};               ///< "vga": a screen, seen by VNC; "": none
   int tcg_tb_size_mb = 0;               ///< TCG's translation cache; 0 = QEMU's default (a part of the host's memory)
   int kvm_fd = -1;                      ///< an open /dev/kvm to be used, so that QEMU's user needs no right on it
   bool incoming = false;                ///< waits for migrate-incoming

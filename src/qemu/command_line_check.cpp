@@ -106,7 +106,7 @@ Result<> check_nics(const std::vector<Nic>& nics) {
 }  // namespace
 
 Result<> check(const MachineSpec& spec, const MachinePaths& paths) {
-  for (const auto& path : {paths.monitor, paths.oob_monitor, paths.console}) {
+  for (const auto& path : {paths.monitor, paths.oob_monitor, paths.console, paths.vnc}) {
     if (!path.is_absolute()) return wrong(fmt::format("socket \"{}\" is not absolute", path.string()));
     if (path.string().size() > longest_socket_path) {
       return wrong(fmt::format("socket {} is longer than {} bytes", path.string(), longest_socket_path));

@@ -7,7 +7,7 @@ namespace godwit::qemu {
 
 /// How many of each fit on the PCI bus, by the fixed addresses.
 constexpr std::size_t max_nics = 7;
-constexpr std::size_t max_disks = 22;
+constexpr std::size_t max_disks = 14;
 
 [[nodiscard]] Result<> check(const MachineSpec& spec, const MachinePaths& paths);
 

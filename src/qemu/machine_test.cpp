@@ -187,6 +187,7 @@ TEST_F(MachineTest, PassesDescriptors) {
 TEST_F(MachineTest, MovesBetweenTwo) {
   MachineSpec spec = tiny();
   spec.disks.push_back(disk());
+  spec.video = "vga";
   Witness source_witness;
   auto source = Machine::start(spec, options("a"), source_witness.handlers());
   ASSERT_TRUE(source) << source.error().message;

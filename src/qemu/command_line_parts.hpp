@@ -1,0 +1,13 @@
+// The parts of a command line, a file each; for this folder's own use.
+#pragma once
+
+#include "qemu/arguments.hpp"
+#include "qemu/command_line.hpp"
+
+namespace godwit::qemu {
+
+void add_nic(Arguments& out, const Nic& nic, std::size_t index);
+void add_disk(Arguments& out, const Disk& disk, std::size_t index);
+void add_devices(Arguments& out, const MachineSpec& spec, const MachinePaths& paths);
+
+}  // namespace godwit::qemu
