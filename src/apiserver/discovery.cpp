@@ -40,6 +40,7 @@ json::Value resource_list(const Kinds& kinds, std::string_view group, std::strin
     if (kind.has_status) resources.push_back(subresource(kind, "status", {"get", "patch", "update"}));
     if (kind.built_in && kind.plural == "pods") {
       resources.push_back(subresource(kind, "binding", {"create"}, "Binding"));
+      resources.push_back(subresource(kind, "log", {"get"}));
       json::Object eviction = subresource(kind, "eviction", {"create"}, "Eviction");
       eviction["group"] = "policy";
       eviction["version"] = "v1";

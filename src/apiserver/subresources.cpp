@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "apiserver/agents.hpp"
 #include "apiserver/metadata.hpp"
+#include "apiserver/pod_log.hpp"
 #include "apiserver/status.hpp"
 
 namespace godwit::apiserver {
@@ -85,6 +87,10 @@ bool Subresources::serve(http::Exchange& exchange, const RequestInfo& info, cons
   }
   if (info.subresource.empty() || info.subresource == "status") return false;
   if (info.group.empty() && info.resource == "pods") {
+    if (info.subresource == "log" && request.method == "GET") {
+      serve_pod_log(exchange, info, objects_, agents_);
+      return true;
+    }
     if (info.subresource == "binding" && request.method == "POST") return send(bind_pod(request, info, user));
     if (info.subresource == "eviction" && request.method == "POST") return send(evict_pod(request, info, user));
   }
@@ -236,22 +242,14 @@ void Subresources::open_console(http::Exchange& exchange, const RequestInfo& inf
     return refuse(subresource_error(Code::conflict, "virtualmachineinstance", info.name, "VMI is in failed status"));
   const std::string owner = json::string_at(*vmi, "/status/nodeName");
   if (phase != "Running" || owner.empty()) return refuse({Code::bad_request, "VMI is not running"});
-  const auto node = objects_.lookup().get("", "nodes", "", owner);
-  std::string address;
-  if (node) {
-    for (const json::Value& entry : json::array_at(*node, "/status/addresses")) {
-      if (json::string_at(entry, "/type") == "InternalIP") address = json::string_at(entry, "/address");
-    }
-  }
-  const std::int64_t port = node ? json::int_at(*node, "/status/daemonEndpoints/kubeletEndpoint/Port") : 0;
-  if (address.empty() || port == 0)
-    return refuse({Code::unavailable, "node " + owner + " has not published where its agent listens"});
+  const auto agent = agent_url(objects_.lookup(), owner);
+  if (!agent) return refuse(agent.error());
   http::ClientTls tls = agents_;
   tls.server_name = owner;
   http::Request upstream;
   upstream.path = "/console/" + info.ns + "/" + info.name;
-  auto guest = http::connect_websocket(fmt::format("https://{}:{}", address, port), tls, upstream, "plain.kubevirt.io",
-                                       Deadline::after(std::chrono::seconds{10}));
+  auto guest =
+      http::connect_websocket(*agent, tls, upstream, "plain.kubevirt.io", Deadline::after(std::chrono::seconds{10}));
   if (!guest) return refuse(guest.error().within("console of " + info.ns + "/" + info.name + " on " + owner));
   auto client = exchange.accept_websocket("plain.kubevirt.io");
   if (!client) return refuse(client.error());

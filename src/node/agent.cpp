@@ -16,6 +16,7 @@
 #include "kube/kubeconfig.hpp"
 #include "kube/lease.hpp"
 #include "node/guests.hpp"
+#include "node/log_stream.hpp"
 #include "node/registration.hpp"
 #include "node/stream_server.hpp"
 #include "node/volume_provisioner.hpp"
@@ -183,11 +184,14 @@ Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
                  .accelerator = probe->accelerator,
                  .credentials = *credentials,
                  .program = "/proc/self/exe"}};
-  auto streams =
-      StreamServer::start({.address = config.address,
-                           .port = config.stream_port,
-                           .tls = {kubeconfig->client_certificate_pem, kubeconfig->client_key_pem, kubeconfig->ca_pem}},
-                          [&guests](const kube::Key& vmi) { return guests.console_of(vmi); });
+  auto streams = StreamServer::start(
+      {.address = config.address,
+       .port = config.stream_port,
+       .tls = {kubeconfig->client_certificate_pem, kubeconfig->client_key_pem, kubeconfig->ca_pem}},
+      [&guests](const kube::Key& vmi) { return guests.console_of(vmi); },
+      [&guests](http::Exchange& exchange, const std::string& pod_uid) {
+        serve_pod_log(exchange, guests.logs(), pod_uid, [&] { return guests.runs_pod(pod_uid); });
+      });
   if (!streams) return fail(streams.error());
 
   auto registration = Registration::start(client, gather_facts(config, *probe, (*streams)->port()), stop);

@@ -22,7 +22,7 @@ Result<kube::Again> Guests::shut_down(const json::Value& vmi, Guest& guest, cons
         std::chrono::seconds{json::int_at(vmi, "/spec/terminationGracePeriodSeconds", default_grace_seconds)};
     guest.insist_at = now + grace;
     events_.record(vmi, kube::EventType::normal, "ShuttingDown", "Signaled Graceful Shutdown");
-    log_.info("{}: {}", guest.record.vmi.text(), reason);
+    tell(guest.record, "asking the guest to shut down" + (reason.empty() ? reason : ": " + reason));
     if (auto asked = guest.machine->system_powerdown(Deadline::after(command_patience)); !asked) guest.insist_at = now;
   }
   if (now < *guest.insist_at) return kube::Again{.after = *guest.insist_at - now};
@@ -91,7 +91,7 @@ Result<> Guests::report_end(const json::Value& vmi, const GuestPtr& guest) {
 
 /// Takes away everything that is left of a QEMU here. Ownership is not touched.
 void Guests::discard(const GuestPtr& guest, bool succeeded, const std::string& reason) {
-  log_.info("{}: removing its QEMU here: {}", guest->record.vmi.text(), reason);
+  tell(guest->record, "removing its QEMU here: " + reason);
   if (guest->machine && guest->machine->alive()) {
     if (auto killed = guest->machine->kill(Deadline::after(command_patience)); !killed) {
       log_.error("{}: {}", guest->record.vmi.text(), killed.error().message);

@@ -134,6 +134,7 @@ Result<> Guests::start_source(const json::Value& vmi, const std::string& migrati
   guest->record.migration_uid = migration_uid;
   guest->record.peer = json::string_at(vmi, "/status/migrationState/targetNode");
   if (auto saved = save(paths_, guest->record); !saved) return saved;
+  tell(guest->record, fmt::format("migration {} to {} begins", migration_uid, guest->record.peer));
   start_source_driver(vmi, guest, adopted);
   const json::Value patch = json::Array{
       rules::patch_operation("test", "/status/migrationState/migrationUid", json::Value(migration_uid)),
@@ -221,8 +222,8 @@ Result<> Guests::settle_source(const GuestPtr& guest, const migrate::SourceOutco
   const std::string uid = guest->record.migration_uid;
   guest->progress.reset();
   if (!guest->migration.name.empty()) (void)report_summary(client_, guest->migration, outcome.summary);
-  log_.info("{}: migration {} ended here as source: {}", guest->record.vmi.text(), uid,
-            outcome.end == End::succeeded ? "the guest has moved" : outcome.reason);
+  tell(guest->record, fmt::format("migration {} ended here as source: {}", uid,
+                                  outcome.end == End::succeeded ? "the guest has moved" : outcome.reason));
   if (outcome.end == End::succeeded || outcome.end == End::superseded) {
     discard(guest, true, outcome.end == End::succeeded ? "the guest has moved" : outcome.reason);
     return {};
@@ -247,8 +248,8 @@ Result<> Guests::settle_source(const GuestPtr& guest, const migrate::SourceOutco
 
 Result<> Guests::settle_target(const GuestPtr& guest, const migrate::TargetOutcome& outcome) {
   using End = migrate::TargetOutcome::End;
-  log_.info("{}: migration {} ended here as target: {}", guest->record.vmi.text(), guest->record.migration_uid,
-            outcome.end == End::running ? "the guest runs here" : outcome.reason);
+  tell(guest->record, fmt::format("migration {} ended here as target: {}", guest->record.migration_uid,
+                                  outcome.end == End::running ? "the guest runs here" : outcome.reason));
   if (outcome.end == End::interrupted) return {};
   if (outcome.end == End::abandoned || outcome.end == End::given_back) {
     discard(guest, false, outcome.reason);

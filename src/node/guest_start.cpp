@@ -75,6 +75,7 @@ qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {
               const std::lock_guard lock{guest->mutex};
               guest->ended = true;
               guest->last_words = exit.describe();
+              logs_.note(guest->record.pod_uid, exit.describe());
               if (guest->source) guest->source->on_qemu_event("GODWIT_EXIT", json::Object{});
               if (guest->target) guest->target->on_qemu_event("GODWIT_EXIT", json::Object{});
             }
@@ -110,9 +111,14 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
     plan->machine.nics[i].tap_fds = {taps.back().get()};
   }
   plan->machine.incoming = role == Role::incoming;
+  tell(guest->record, fmt::format("starting QEMU, machine {}, accelerator {}{}", plan->machine.machine_type,
+                                  qemu::name_of(options_.accelerator),
+                                  role == Role::incoming ? ", to receive the guest from " + guest->record.peer : ""));
   auto machine =
       qemu::Machine::start(plan->machine, {.directory = paths_.machine(guest->record.pod_uid)}, handlers_of(guest));
+  logs_.add_qemu_log(guest->record.pod_uid, qemu::log_of(paths_.machine(guest->record.pod_uid)));
   if (!machine) {
+    tell(guest->record, machine.error().message);
     for (const auto& port : guest->ports) (void)port->remove();
     forget(paths_, guest->record);
     return fail(machine.error());
@@ -172,7 +178,7 @@ Result<> Guests::finish_start(Guest& guest) {
     }
     if (guest.dhcp.empty()) serve_dhcp(guest);
     if (auto runs = first_cont(guest, **vmi); !runs) return fail(runs.error());
-    log_.info("{} runs as process {}", guest.record.vmi.text(), guest.machine->pid());
+    tell(guest.record, fmt::format("the guest runs, as process {}", guest.machine->pid()));
     events_.record(**vmi, kube::EventType::normal, "Started", "VirtualMachineInstance started.");
   }
   if (auto reported = report_running(**vmi, guest); !reported) return reported;
@@ -209,7 +215,7 @@ void Guests::adopt(InstanceRecord record) {
   if (machine) {
     guest->machine = std::move(*machine);
     if (guest->record.role == Role::owner) serve_dhcp(*guest);
-    log_.info("adopted {} (process {})", guest->record.vmi.text(), guest->machine->pid());
+    tell(guest->record, fmt::format("a new agent has adopted the guest (process {})", guest->machine->pid()));
   } else {
     guest->ended = true;
     guest->last_words = machine.error().message;

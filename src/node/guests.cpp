@@ -1,5 +1,8 @@
 #include "node/guests.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "node/pod_status.hpp"
 #include "rules/objects.hpp"
 
@@ -29,6 +32,7 @@ Guests::Guests(const kube::Client& client, kube::EventRecorder& events, GuestsOp
       events_{events},
       options_{std::move(options)},
       paths_{options_.config.data},
+      logs_{paths_.logs()},
       controller_{"guests", [this](const kube::Key& key, const std::stop_token& stop) { return reconcile(key, stop); },
                   workers} {}
 
@@ -42,6 +46,7 @@ void Guests::start() {
   pods_ = std::make_unique<kube::Informer>(
       client_, pods, kube::ListOptions{.label_selector = {}, .field_selector = "spec.nodeName=" + options_.config.name},
       [this, vmi_of_pod](const kube::ObjectPtr& before, const kube::ObjectPtr& after) {
+        if (!after) logs_.remove(json::string_at(*before, "/metadata/uid"));
         wake(vmi_of_pod(after ? *after : *before));
       });
   vmis_ = std::make_unique<kube::Informer>(client_, virtual_machine_instances, kube::ListOptions{},
@@ -53,6 +58,9 @@ void Guests::start() {
          !vmis_->wait_synced(Deadline::after(std::chrono::seconds{5}), never)) {
     log_.warning("the API server has not answered yet");
   }
+  std::set<std::string> pod_uids;
+  for (const kube::ObjectPtr& pod : pods_->list()) pod_uids.insert(json::string_at(*pod, "/metadata/uid"));
+  logs_.keep_only(pod_uids);
   controller_.start();
   const std::lock_guard lock{mutex_};
   for (const auto& [key, guest] : guests_) wake(key);
@@ -63,6 +71,17 @@ std::optional<std::filesystem::path> Guests::console_of(const kube::Key& vmi) co
   // An incoming one too: nobody is sent here before this node owns the guest, and then its console is the right one.
   if (!guest || !guest->machine) return std::nullopt;
   return guest->machine->paths().console;
+}
+
+bool Guests::runs_pod(const std::string& pod_uid) const {
+  const std::lock_guard lock{mutex_};
+  return std::any_of(guests_.begin(), guests_.end(),
+                     [&](const auto& entry) { return entry.second->record.pod_uid == pod_uid; });
+}
+
+void Guests::tell(const InstanceRecord& record, std::string_view text) const {
+  log_.info("{}: {}", record.vmi.text(), text);
+  logs_.note(record.pod_uid, text);
 }
 
 Guests::GuestPtr Guests::find(const kube::Key& key) const {

@@ -18,6 +18,7 @@
 #include "node/guest.hpp"
 #include "node/guest_decision.hpp"
 #include "node/guest_plan.hpp"
+#include "node/pod_log.hpp"
 
 namespace godwit::node {
 
@@ -40,6 +41,9 @@ class Guests {
   void start();
   /// Where the VMI's serial console listens, if its guest runs here.
   [[nodiscard]] std::optional<std::filesystem::path> console_of(const kube::Key& vmi) const;
+  /// Logs of the launcher pods that run or ran here.
+  [[nodiscard]] const PodLogs& logs() const { return logs_; }
+  [[nodiscard]] bool runs_pod(const std::string& pod_uid) const;
 
  private:
   using GuestPtr = std::shared_ptr<Guest>;
@@ -52,6 +56,8 @@ class Guests {
   [[nodiscard]] GuestPtr find(const kube::Key& key) const;
   void keep(const GuestPtr& guest);
   void wake(const kube::Key& key) { controller_.queue().add(key); }
+  /// Into the agent's log and that of the pod.
+  void tell(const InstanceRecord& record, std::string_view text) const;
 
   // guest_start.cpp
   [[nodiscard]] Result<bool> still_wanted(const json::Value& pod) const;
@@ -90,6 +96,7 @@ class Guests {
   kube::EventRecorder& events_;
   GuestsOptions options_;
   InstancePaths paths_;
+  PodLogs logs_;
   Log log_{"guests"};
 
   mutable std::mutex mutex_;

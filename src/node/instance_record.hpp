@@ -38,6 +38,7 @@ struct InstancePaths {
   [[nodiscard]] std::filesystem::path records() const { return data / "instances"; }
   [[nodiscard]] std::filesystem::path record_directory(const std::string& pod_uid) const { return records() / pod_uid; }
   [[nodiscard]] std::filesystem::path machine(const std::string& pod_uid) const { return data / "vms" / pod_uid; }
+  [[nodiscard]] std::filesystem::path logs() const { return data / "logs"; }
   /// Short: unix sockets are made below it.
   [[nodiscard]] std::filesystem::path migration(const std::string& migration_uid) const {
     return data / "mig" / migration_uid.substr(0, 8);

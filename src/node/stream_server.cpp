@@ -59,8 +59,9 @@ void pump_to_guest(http::WebSocket& client, int guest) {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions options, FindConsole find_console) {
-  auto streams = std::unique_ptr<StreamServer>{new StreamServer{std::move(find_console)}};
+Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions options, FindConsole find_console,
+                                                          ServeLog serve_log) {
+  auto streams = std::unique_ptr<StreamServer>{new StreamServer{std::move(find_console), std::move(serve_log)}};
   http::ServerOptions http_options;
   http_options.address = options.address;
   http_options.port = options.port;
@@ -81,6 +82,7 @@ void StreamServer::serve(http::Exchange& exchange) const {
     return exchange.send({.status = 403, .headers = {}, .body = "only the API server may open streams here\n"});
   const std::vector<std::string> parts = split(request.path, '/');
   if (parts.size() == 4 && parts[1] == "console") return serve_console(exchange, {.ns = parts[2], .name = parts[3]});
+  if (parts.size() == 3 && parts[1] == "log") return serve_log_(exchange, parts[2]);
   exchange.send({.status = 404, .headers = {}, .body = "no such stream: " + request.path + "\n"});
 }
 

@@ -1,4 +1,4 @@
-// The agent's TLS port: byte streams of its guests (serial consoles) for the API server's front.
+// The agent's TLS port: byte streams of its guests (serial consoles, logs) for the API server's front.
 #pragma once
 
 #include <filesystem>
@@ -22,19 +22,25 @@ struct StreamServerOptions {
   http::ServerTls tls;
 };
 
-/// Serves "/console/<namespace>/<vmi>" as a WebSocket of raw bytes to clients of the group system:masters alone.
+/// Answers with the log of the pod of that uid.
+using ServeLog = std::function<void(http::Exchange& exchange, const std::string& pod_uid)>;
+
+/// Serves "/console/<namespace>/<vmi>" as a WebSocket of raw bytes, and "/log/<pod uid>", to clients of the group
+/// system:masters alone.
 class StreamServer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<StreamServer>> start(StreamServerOptions options,
-                                                                   FindConsole find_console);
+                                                                   FindConsole find_console, ServeLog serve_log);
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
 
  private:
-  explicit StreamServer(FindConsole find_console) : find_console_{std::move(find_console)} {}
+  StreamServer(FindConsole find_console, ServeLog serve_log)
+      : find_console_{std::move(find_console)}, serve_log_{std::move(serve_log)} {}
   void serve(http::Exchange& exchange) const;
   void serve_console(http::Exchange& exchange, const kube::Key& vmi) const;
 
   FindConsole find_console_;
+  ServeLog serve_log_;
   Log log_{"streams"};
   std::unique_ptr<http::Server> server_;
 };

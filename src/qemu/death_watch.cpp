@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.hpp"
 #include "base/text.hpp"
 
 namespace godwit::qemu {
@@ -45,6 +46,10 @@ std::string last_words(const std::filesystem::path& log) {
   file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
   std::vector<std::string> lines = split(trim(tail), '\n');
   if (begin > 0 && lines.size() > 1) lines.erase(lines.begin());  // cut in its middle
+  for (std::string& line : lines) {
+    const std::size_t space = line.find(' ');
+    if (space != std::string::npos && parse_time(line.substr(0, space))) line.erase(0, space + 1);
+  }
   if (lines.size() > most_lines) lines.erase(lines.begin(), lines.end() - most_lines);
   return join(lines, "\n");
 }

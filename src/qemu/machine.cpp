@@ -142,6 +142,8 @@ struct Machine::State {
   }
 };
 
+std::filesystem::path log_of(const std::filesystem::path& directory) { return directory / log_name; }
+
 Machine::Machine(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Machine::~Machine() = default;
 

@@ -51,6 +51,9 @@ struct MachineHandlers {
   std::function<void(const MachineExit&)> on_exit = {};  ///< once, when the process is dead
 };
 
+/// Where QEMU's own messages are, a line each with its time, when it runs in that directory.
+[[nodiscard]] std::filesystem::path log_of(const std::filesystem::path& directory);
+
 class Machine {
  public:
   /// Starts a stopped QEMU and connects to it. When that fails the process is killed and the error quotes its words.
