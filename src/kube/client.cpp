@@ -8,8 +8,6 @@
 namespace godwit::kube {
 namespace {
 
-constexpr Duration usual_timeout = std::chrono::seconds{30};
-
 http::Request read_request(std::string path) {
   http::Request request;
   request.path = std::move(path);
@@ -31,15 +29,15 @@ Result<json::Value> settle(WriteResult<json::Value> outcome) {
 
 Client::Client(std::shared_ptr<http::Client> transport) : transport_{std::move(transport)} {}
 
-Result<json::Value> Client::get(const Resource& resource, const Key& key) const {
-  return settle(
-      send_json(*transport_, read_request(path_of(resource, key.ns, key.name)), Deadline::after(usual_timeout)));
+Result<json::Value> Client::get(const Resource& resource, const Key& key, Deadline deadline) const {
+  return settle(send_json(*transport_, read_request(path_of(resource, key.ns, key.name)), deadline));
 }
 
-Result<ObjectList> Client::list(const Resource& resource, std::string_view ns, const ListOptions& options) const {
+Result<ObjectList> Client::list(const Resource& resource, std::string_view ns, const ListOptions& options,
+                                Deadline deadline) const {
   auto request = read_request(path_of(resource, ns));
   add_selectors(request, options);
-  auto answer = settle(send_json(*transport_, request, Deadline::after(usual_timeout)));
+  auto answer = settle(send_json(*transport_, request, deadline));
   if (!answer) return fail(answer.error());
   ObjectList list;
   list.resource_version = json::string_at(*answer, "/metadata/resourceVersion");

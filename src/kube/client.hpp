@@ -70,15 +70,19 @@ struct WriteError {
 template <class T>
 using WriteResult = tl::expected<T, WriteError>;
 
+inline constexpr Duration usual_timeout = std::chrono::seconds{30};  ///< of requests that are given no deadline
+
 /// Thread-safe; share one by reference.
 class Client {
  public:
   explicit Client(std::shared_ptr<http::Client> transport);
 
   /// Always a linearizable read. Errors carry the server's Status: code, message, causes.
-  [[nodiscard]] Result<json::Value> get(const Resource& resource, const Key& key) const;
+  [[nodiscard]] Result<json::Value> get(const Resource& resource, const Key& key,
+                                        Deadline deadline = Deadline::after(usual_timeout)) const;
   [[nodiscard]] Result<ObjectList> list(const Resource& resource, std::string_view ns = {},
-                                        const ListOptions& options = {}) const;
+                                        const ListOptions& options = {},
+                                        Deadline deadline = Deadline::after(usual_timeout)) const;
   [[nodiscard]] Result<json::Value> create(const Resource& resource, std::string_view ns,
                                            const json::Value& object) const;
   [[nodiscard]] Result<json::Value> update(const Resource& resource, const json::Value& object,

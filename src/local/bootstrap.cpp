@@ -42,6 +42,26 @@ json::Value network(const Cluster& cluster) {
                                             {"vni", std::to_string(cluster.vni)}}}};
 }
 
+/// There may be one in a cluster, wherever its user has put it.
+Result<> ensure_kubevirt(const kube::Client& client) {
+  const auto all = client.list(kubevirts);
+  if (!all) return fail(all.error());
+  kube::Key key{.ns = "kubevirt", .name = "kubevirt"};
+  if (!all->items.empty()) {
+    key = kube::key_of(all->items.front());
+  } else {
+    const auto named = [](const std::string& name) { return json::Object{{"metadata", json::Object{{"name", name}}}}; };
+    if (auto done = ensure(client, namespaces, "", named(key.ns)); !done) return done;
+    auto kubevirt = named(key.name);
+    kubevirt["spec"] = json::Object{};
+    if (auto done = ensure(client, kubevirts, key.ns, kubevirt); !done) return done;
+  }
+  auto deployed = client.patch(kubevirts, key, kube::PatchType::merge,
+                               json::Object{{"status", json::Object{{"phase", "Deployed"}}}}, "status");
+  if (!deployed) return fail(deployed.error());
+  return {};
+}
+
 }  // namespace
 
 Result<kube::Client> wait_for_server(const Cluster& cluster, Deadline deadline) {
@@ -69,14 +89,7 @@ Result<> bootstrap(const kube::Client& client, const Cluster& cluster) {
   }
   if (auto done = ensure(client, config_maps, "kube-system", network(cluster)); !done) return done;
   if (auto done = ensure(client, storage_classes, "", storage_class(cluster)); !done) return done;
-  if (auto done = ensure(client, namespaces, "", json::Object{{"metadata", json::Object{{"name", "kubevirt"}}}}); !done)
-    return done;
-  const json::Value kubevirt = json::Object{{"metadata", json::Object{{"name", "kubevirt"}}}, {"spec", json::Object{}}};
-  if (auto done = ensure(client, kubevirts, "kubevirt", kubevirt); !done) return done;
-  auto deployed = client.patch(kubevirts, {.ns = "kubevirt", .name = "kubevirt"}, kube::PatchType::merge,
-                               json::Object{{"status", json::Object{{"phase", "Deployed"}}}}, "status");
-  if (!deployed) return fail(deployed.error());
-  return {};
+  return ensure_kubevirt(client);
 }
 
 bool is_ready(const json::Value& node) {

@@ -43,17 +43,26 @@ Result<json::Value> Guests::claim(const json::Value& vmi) {
   return std::move(*written);
 }
 
-Result<> Guests::claim_and_start(const json::Value& vmi, const json::Value& pod) {
+Result<kube::Again> Guests::claim_and_start(const json::Value& vmi, const json::Value& pod) {
   const auto wanted = still_wanted(pod);
   if (!wanted) return fail(wanted.error());
-  if (!*wanted) return {};
+  if (!*wanted) return kube::Again{};
+  const std::string uid = json::string_at(vmi, "/metadata/uid");
   if (const auto volumes = find_volumes(client_, vmi); !volumes) {
-    events_.record(vmi, kube::EventType::warning, "FailedMount", volumes.error().message);
-    return fail(volumes.error());
+    const Error& why = volumes.error();
+    const bool passing = why.code == Code::unavailable || why.code == Code::timeout;
+    const auto advice = troubles_.meet(uid, why.message, passing, std::chrono::steady_clock::now());
+    if (advice.tell) {
+      events_.record(vmi, kube::EventType::warning, "FailedMount", why.message);
+      log_.warning("{}: {}", kube::key_of(vmi).text(), why.message);
+    }
+    return kube::Again{advice.look_again};
   }
+  troubles_.over(uid);
   const auto owned = claim(vmi);
   if (!owned) return fail(owned.error());
-  return start_owner(*owned, pod);
+  if (auto started = start_owner(*owned, pod); !started) return fail(started.error());
+  return kube::Again{};
 }
 
 qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {

@@ -169,7 +169,7 @@ Result<kube::Again> Guests::perform(const Action& wanted, const GuestView& view,
             if (guest && guest->starting && !view.instance->driver_active) return plainly(finish_start(*guest));
             return kube::Again{};
           },
-          [&](const action::ClaimAndStart& a) { return plainly(claim_and_start(*view.vmi, a.pod)); },
+          [&](const action::ClaimAndStart& a) { return claim_and_start(*view.vmi, a.pod); },
           [&](const action::StartIncoming& a) { return plainly(start_incoming(*view.vmi, a.pod)); },
           [&](const action::StartSource& a) { return plainly(start_source(*view.vmi, a.migration_uid, guest, false)); },
           [&](const action::CancelSource& a) -> Result<kube::Again> {

@@ -19,6 +19,7 @@
 #include "node/guest_decision.hpp"
 #include "node/guest_plan.hpp"
 #include "node/pod_log.hpp"
+#include "node/start_troubles.hpp"
 
 namespace godwit::node {
 
@@ -62,7 +63,7 @@ class Guests {
   // guest_start.cpp
   [[nodiscard]] Result<bool> still_wanted(const json::Value& pod) const;
   void adopt(InstanceRecord record);
-  [[nodiscard]] Result<> claim_and_start(const json::Value& vmi, const json::Value& pod);
+  [[nodiscard]] Result<kube::Again> claim_and_start(const json::Value& vmi, const json::Value& pod);
   [[nodiscard]] Result<json::Value> claim(const json::Value& vmi);
   [[nodiscard]] Result<> start_owner(const json::Value& vmi, const json::Value& pod);
   [[nodiscard]] Result<GuestPtr> launch(const json::Value& vmi, const json::Value& pod, Role role);
@@ -98,6 +99,7 @@ class Guests {
   InstancePaths paths_;
   PodLogs logs_;
   Log log_{"guests"};
+  StartTroubles troubles_;
 
   mutable std::mutex mutex_;
   std::map<kube::Key, GuestPtr> guests_;

@@ -13,8 +13,8 @@ VmiOwnership::VmiOwnership(const kube::Client& client, kube::Key key, std::strin
   }};
 }
 
-Result<json::Value> VmiOwnership::read(Deadline) {
-  auto vmi = client_.get(virtual_machine_instances, key_);
+Result<json::Value> VmiOwnership::read(Deadline deadline) {
+  auto vmi = client_.get(virtual_machine_instances, key_, deadline);
   if (vmi || vmi.error().code == Code::not_found) last_answer_ = std::chrono::steady_clock::now();
   if (vmi && json::string_at(*vmi, "/metadata/uid") != uid_) {
     return fail(Code::not_found, "virtual machine instance " + key_.text() + " was replaced by another of that name");
