@@ -26,6 +26,6 @@ constexpr godwit::cli::Command programs[] = {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   // Not for people: the agent starts it.
-  if (argc > 1 && std::string_view{argv[1]} == "tunnel") return godwit::migrate::run_tunnel(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view{argv[1]} == "tunnel") return godwit::migrate::run_tunnel(argc - 2, argv + 2);
   return godwit::cli::run(argc, argv, programs);
 }
