@@ -1,5 +1,7 @@
 #include "local/bootstrap.hpp"
 
+#include <fmt/format.h>
+
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "kube/kubeconfig.hpp"
@@ -62,6 +64,14 @@ Result<> ensure_kubevirt(const kube::Client& client) {
   return {};
 }
 
+/// Why a server ended, in its own words.
+std::string last_complaint(const std::filesystem::path& log) {
+  const std::string text = read_file(log).value_or("");
+  const auto begin = text.rfind("\ngodwit server: ");
+  return begin == std::string::npos ? std::string{}
+                                    : std::string{trim(text.substr(begin, text.find('\n', begin + 1) - begin))};
+}
+
 }  // namespace
 
 Result<kube::Client> wait_for_server(const Cluster& cluster, Deadline deadline) {
@@ -79,8 +89,10 @@ Result<kube::Client> wait_for_server(const Cluster& cluster, Deadline deadline) 
     }
     (void)sleep_for(milliseconds{20}, {});
   }
-  return fail(Code::timeout, "the API server did not come up: " + last.message + "; see " +
-                                 (cluster.directory / "logs" / "server.log").string());
+  const auto log = cluster.directory / "logs" / "server.log";
+  const auto words = last_complaint(log);
+  return fail(Code::timeout, fmt::format("the API server did not come up: {}; see {}",
+                                         words.empty() ? last.message : words, log.string()));
 }
 
 Result<> bootstrap(const kube::Client& client, const Cluster& cluster) {

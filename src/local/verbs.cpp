@@ -96,6 +96,7 @@ std::string state_of(const LocalNode& node, const Result<kube::Client>& client) 
 }  // namespace
 
 Result<> print_status(const std::filesystem::path& directory, cli::Format format) {
+  if (auto root = must_be_root(); !root) return root;
   const auto cluster = load_cluster(directory);
   if (!cluster) return fail(cluster.error());
   const bool is_up = supervisor_of(*cluster) != 0;
@@ -127,6 +128,7 @@ Result<> print_status(const std::filesystem::path& directory, cli::Format format
 
 Result<int> exec(const std::filesystem::path& directory, const std::string& name,
                  const std::vector<std::string>& command) {
+  if (auto root = must_be_root(); !root) return fail(root.error());
   const auto cluster = load_cluster(directory);
   if (!cluster) return fail(cluster.error());
   const auto node = node_of(*cluster, name);
@@ -142,6 +144,7 @@ Result<int> exec(const std::filesystem::path& directory, const std::string& name
 }
 
 Result<> cut(const std::filesystem::path& directory, const std::string& name) {
+  if (auto root = must_be_root(); !root) return root;
   const auto cluster = load_cluster(directory);
   if (!cluster) return fail(cluster.error());
   const auto node = node_of(*cluster, name);
@@ -156,6 +159,7 @@ Result<> mark(Cluster& cluster, const std::string& name, bool killed) {
 }
 
 Result<> heal(const std::filesystem::path& directory, const std::string& name) {
+  if (auto root = must_be_root(); !root) return root;
   auto cluster = load_cluster(directory);
   if (!cluster) return fail(cluster.error());
   const auto node = node_of(*cluster, name);
@@ -165,6 +169,7 @@ Result<> heal(const std::filesystem::path& directory, const std::string& name) {
 }
 
 Result<> kill(const std::filesystem::path& directory, const std::string& name) {
+  if (auto root = must_be_root(); !root) return root;
   auto cluster = load_cluster(directory);
   if (!cluster) return fail(cluster.error());
   const auto node = node_of(*cluster, name);

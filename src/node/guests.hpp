@@ -19,7 +19,7 @@
 #include "node/guest_decision.hpp"
 #include "node/guest_plan.hpp"
 #include "node/pod_log.hpp"
-#include "node/start_troubles.hpp"
+#include "node/troubles.hpp"
 
 namespace godwit::node {
 
@@ -99,7 +99,7 @@ class Guests {
   InstancePaths paths_;
   PodLogs logs_;
   Log log_{"guests"};
-  StartTroubles troubles_;
+  Troubles troubles_;
 
   mutable std::mutex mutex_;
   std::map<kube::Key, GuestPtr> guests_;

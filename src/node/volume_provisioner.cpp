@@ -93,9 +93,12 @@ Result<kube::Again> VolumeProvisioner::provision(const kube::Key& claim_key) {
   auto directory =
       storage::create_volume(*path, uid, size->value(), image.empty() ? std::nullopt : std::optional{image});
   if (!directory) {
-    events_.record(*claim, kube::EventType::warning, "ProvisioningFailed", directory.error().message);
-    return fail(directory.error());
+    const std::string& why = directory.error().message;
+    const auto advice = troubles_.meet(uid, why, false, std::chrono::steady_clock::now());
+    if (advice.tell) events_.record(*claim, kube::EventType::warning, "ProvisioningFailed", why);
+    return kube::Again{advice.look_again};
   }
+  troubles_.over(uid);
   const std::string name = "pvc-" + uid;
   auto created = client_.create(persistent_volumes, {}, volume_object(*claim, name, directory->string(), node_name_));
   if (!created && created.error().code != Code::already_exists) return fail(created.error());

@@ -8,6 +8,7 @@
 #include "kube/controller.hpp"
 #include "kube/events.hpp"
 #include "kube/informer.hpp"
+#include "node/troubles.hpp"
 
 namespace godwit::node {
 
@@ -25,6 +26,7 @@ class VolumeProvisioner {
 
   const kube::Client& client_;
   kube::EventRecorder& events_;
+  Troubles troubles_;
   std::string node_name_;
   Log log_{"volumes"};
   kube::Controller claims_;

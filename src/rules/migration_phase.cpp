@@ -145,10 +145,17 @@ bool compute_runs(const json::Value& pod) {
   return false;
 }
 
+/// What the scheduler says of the target pod, to be put behind KubeVirt's words.
+std::string why_unscheduled(const Facts& facts, std::string_view link) {
+  const auto* scheduled = condition_of(*facts.pod, "PodScheduled");
+  const auto why = scheduled == nullptr ? std::string{} : json::string_at(*scheduled, "/message");
+  return why.empty() ? why : std::string{link} + why;
+}
+
 MigrationStep time_out(const Facts& facts, std::string_view kind) {
-  auto step =
-      fail_with(facts, fmt::format("{} pod {}/{} timeout period exceeded", kind,
-                                   json::string_at(*facts.pod, "/metadata/namespace"), name_of_object(*facts.pod)));
+  auto step = fail_with(facts, fmt::format("{} pod {}/{} timeout period exceeded{}", kind,
+                                           json::string_at(*facts.pod, "/metadata/namespace"),
+                                           name_of_object(*facts.pod), why_unscheduled(facts, ": ")));
   step.delete_target_pod = true;
   return step;
 }
@@ -174,8 +181,9 @@ MigrationStep from_scheduling(const Facts& facts) {
   step.look_again = std::chrono::seconds{std::max<std::int64_t>(1, (unschedulable ? unfit : longest) - age)};
   if (unschedulable) {
     step.notes.push_back({true, "migrationTargetPodUnschedulable",
-                          fmt::format("Migration target pod for VMI [{}/{}] is currently unschedulable.",
-                                      json::string_at(*facts.vmi, "/metadata/namespace"), name_of_object(*facts.vmi))});
+                          fmt::format("Migration target pod for VMI [{}/{}] is currently unschedulable.{}",
+                                      json::string_at(*facts.vmi, "/metadata/namespace"), name_of_object(*facts.vmi),
+                                      why_unscheduled(facts, " "))});
   }
   return step;
 }

@@ -167,9 +167,12 @@ TEST_F(MigrationPhaseTest, UnschedulableTargetTimesOut) {
   phase("Scheduling");
   json::set(pod, "/status/conditions", yaml("[{type: PodScheduled, status: 'False', reason: Unschedulable}]"));
   EXPECT_EQ(message(step()), "Migration target pod for VMI [ns/v] is currently unschedulable.");
+  json::set(pod, "/status/conditions/0/message", "0/2 nodes are available.");
+  EXPECT_EQ(message(step()),
+            "Migration target pod for VMI [ns/v] is currently unschedulable. 0/2 nodes are available.");
   EXPECT_EQ(step().look_again, Duration{std::chrono::seconds{290}});
   now += std::chrono::seconds{290};
-  fails_with(step(), "unschedulable pod ns/t timeout period exceeded");
+  fails_with(step(), "unschedulable pod ns/t timeout period exceeded: 0/2 nodes are available.");
   EXPECT_TRUE(step().delete_target_pod);
   json::set(pod, "/status/conditions", json::Array{});
   EXPECT_EQ(step().look_again, Duration{std::chrono::seconds{600}});

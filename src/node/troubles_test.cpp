@@ -1,4 +1,4 @@
-#include "node/start_troubles.hpp"
+#include "node/troubles.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(StartTroubles, WhatPassesByItselfIsToldOnlyWhenItLasts) {
-  StartTroubles troubles;
+TEST(Troubles, WhatPassesByItselfIsToldOnlyWhenItLasts) {
+  Troubles troubles;
   const Instant begin{};
   EXPECT_FALSE(troubles.meet("u", "not bound yet", true, begin).tell);
   EXPECT_FALSE(troubles.meet("u", "not bound yet", true, begin + 9s).tell);
@@ -17,8 +17,8 @@ TEST(StartTroubles, WhatPassesByItselfIsToldOnlyWhenItLasts) {
   EXPECT_TRUE(troubles.meet("u", "not bound yet", true, begin + 70s).tell);
 }
 
-TEST(StartTroubles, AnErrorIsToldAtOnceAndThenOnceAMinute) {
-  StartTroubles troubles;
+TEST(Troubles, AnErrorIsToldAtOnceAndThenOnceAMinute) {
+  Troubles troubles;
   const Instant begin{};
   int told = 0;
   for (auto at = begin; at < begin + 10min; at += 500ms)
@@ -28,8 +28,8 @@ TEST(StartTroubles, AnErrorIsToldAtOnceAndThenOnceAMinute) {
   EXPECT_TRUE(troubles.meet("v", "not found", false, begin + 10min).tell);
 }
 
-TEST(StartTroubles, LooksAgainSoonAtFirst) {
-  StartTroubles troubles;
+TEST(Troubles, LooksAgainSoonAtFirst) {
+  Troubles troubles;
   const Instant begin{};
   EXPECT_LT(troubles.meet("u", "not bound yet", true, begin).look_again, 1s);
   EXPECT_GT(troubles.meet("u", "not bound yet", true, begin + 20s).look_again, 1s);

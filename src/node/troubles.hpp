@@ -1,4 +1,4 @@
-// What holds up the start of guests: what of it is worth an event, and when to look again.
+// What holds up guests and volumes: what of it is worth an event, and when to look again.
 #pragma once
 
 #include <map>
@@ -10,13 +10,13 @@
 namespace godwit::node {
 
 /// Thread-safe.
-class StartTroubles {
+class Troubles {
  public:
   struct Advice {
     bool tell = false;
     Duration look_again = {};
   };
-  /// The guest of that uid can't be started, in these words. `passing`: that may well pass by itself, as the binding of
+  /// The object of that uid can't be served, in these words. `passing`: that may well pass by itself, as the binding of
   /// a claim does, and is told once it has lasted ten seconds. The same words are told once a minute at most.
   [[nodiscard]] Advice meet(const std::string& uid, const std::string& words, bool passing, Instant now);
   void over(const std::string& uid);

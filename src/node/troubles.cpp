@@ -1,13 +1,13 @@
-#include "node/start_troubles.hpp"
+#include "node/troubles.hpp"
 
 namespace godwit::node {
 
-StartTroubles::Advice StartTroubles::meet(const std::string& uid, const std::string& words, bool passing, Instant now) {
+Troubles::Advice Troubles::meet(const std::string& uid, const std::string& words, bool passing, Instant now) {
   constexpr std::chrono::seconds patience{10};
   constexpr std::chrono::minutes between_words{1};
   constexpr std::chrono::minutes remembered{10};
   const std::lock_guard lock{mutex_};
-  std::erase_if(troubles_, [&](const auto& entry) { return now - entry.second.met > remembered; });  // its VMI is gone
+  std::erase_if(troubles_, [&](const auto& entry) { return now - entry.second.met > remembered; });  // it is gone
   auto& trouble = troubles_[uid];
   if (trouble.words != words) trouble = {.words = words, .since = now, .met = now};
   trouble.met = now;
@@ -20,7 +20,7 @@ StartTroubles::Advice StartTroubles::meet(const std::string& uid, const std::str
   return advice;
 }
 
-void StartTroubles::over(const std::string& uid) {
+void Troubles::over(const std::string& uid) {
   const std::lock_guard lock{mutex_};
   troubles_.erase(uid);
 }
