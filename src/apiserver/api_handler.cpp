@@ -4,10 +4,10 @@
 
 #include "apiserver/discovery.hpp"
 #include "apiserver/metadata.hpp"
+#include "apiserver/presentation.hpp"
 #include "apiserver/protobuf_body.hpp"
 #include "apiserver/selectors.hpp"
 #include "apiserver/status.hpp"
-#include "apiserver/table.hpp"
 #include "base/text.hpp"
 #include "json/yaml.hpp"
 
@@ -94,6 +94,13 @@ http::Response with_warnings(http::Response response, const std::vector<std::str
   return response;
 }
 
+/// The object that a request is about; what is to be created has its name in the body.
+std::string name_of(const http::Request& request, const RequestInfo& info) {
+  if (!info.name.empty() || info.verb != "create") return info.name;
+  const auto body = parse_body(request);
+  return body ? json::string_at(*body, "/metadata/name", json::string_at(*body, "/metadata/generateName")) : "";
+}
+
 /// The SelfSubjectAccessReview of kubectl auth can-i.
 http::Response review_access(const http::Request& request, const User& user, const Lookup& lookup) {
   auto review = json::parse(request.body).value_or(json::Value(json::Object{}));
@@ -115,16 +122,13 @@ http::Response review_access(const http::Request& request, const User& user, con
 
 }  // namespace
 
-bool wants_table(const http::Request& request) {
-  return request.headers.get("accept").find("as=Table") != std::string_view::npos;
-}
-
 ApiHandler::ApiHandler(Objects& objects, const Authenticator& authenticator, const Subresources& subresources,
                        const Clock& clock)
     : objects_{objects},
       authenticator_{authenticator},
       subresources_{subresources},
       clock_{clock},
+      pages_{clock},
       openapi_v2_protobuf_{openapi_v2_protobuf(objects.kinds())} {}
 
 void ApiHandler::serve(http::Exchange& exchange) const {
@@ -191,7 +195,7 @@ void ApiHandler::serve_resource(http::Exchange& exchange, const RequestInfo& inf
   if (!response) {
     if (response.error().code == Code::internal)
       log_.error("{} {}: {}", request.method, request.path, response.error().message);
-    return exchange.send(error_response(response.error()));
+    return exchange.send(error_response(response.error(), *kind, name_of(request, info)));
   }
   exchange.send(std::move(*response));
 }
@@ -212,11 +216,9 @@ Result<http::Response> ApiHandler::answer(const Call& call) const {
 Result<http::Response> ApiHandler::read_one(const Call& call) const {
   const auto record = objects_.store().get(call.kind.key(call.info.ns, call.info.name));
   if (!record) return fail(not_found(call.kind, call.info.name));
-  if (!wants_table(call.request)) return json_response(200, *record->value + "\n");
-  const auto object = json::parse(*record->value);
-  if (!object) return fail(object.error());
-  return json_response(200, table_of(call.kind, {*object}, record->revision, clock_.wall(),
-                                     call.request.query_value("includeObject", "Metadata")));
+  const auto text = Presentation{call.request, call.kind, clock_}.object(record->value, record->revision);
+  if (!text) return fail(text.error());
+  return json_response(200, *text + "\n");
 }
 
 Result<http::Response> ApiHandler::list(const Call& call) const {
@@ -224,28 +226,29 @@ Result<http::Response> ApiHandler::list(const Call& call) const {
   if (!labels) return fail(labels.error());
   const auto fields = Selector::fields(call.request.query_value("fieldSelector"), call.kind);
   if (!fields) return fail(fields.error());
-  const store::Listing listing = objects_.store().list(call.kind.prefix(call.info.ns));
-  const bool table = wants_table(call.request);
-  const bool plain = !table && labels->empty() && fields->empty();
-  std::vector<json::Value> objects;
-  std::string items;
-  for (const store::Record& record : listing.records) {
-    if (!plain) {
-      auto object = json::parse(*record.value);
-      if (!object) return fail(object.error());
-      if (!labels->matches(*object) || !fields->matches(*object)) continue;
-      if (table) objects.push_back(std::move(*object));
-    }
-    if (!table) items += (items.empty() ? "" : ",") + *record.value;
+  const std::string limit = call.request.query_value("limit", "0");
+  const auto most = parse_number<std::size_t>(limit);
+  if (!most) return fail(Code::bad_request, "limit: Invalid value: \"" + limit + "\": must be a number, 0 or more");
+  Pages::Wanted wanted;
+  if (!labels->empty() || !fields->empty()) {
+    wanted = [&](const store::Record& record) {
+      const auto stored = json::parse(*record.value);
+      if (!stored) return false;
+      const auto object = call.kind.as_served(*stored);
+      return labels->matches(object) && fields->matches(object);
+    };
   }
-  if (table) {
-    return json_response(200, table_of(call.kind, objects, listing.revision, clock_.wall(),
-                                       call.request.query_value("includeObject", "Metadata")));
+  const auto page = pages_.read(objects_.store(), call.kind.prefix(call.info.ns), *most,
+                                call.request.query_value("continue"), wanted);
+  if (!page) {
+    auto status = status_of(page.error().error);
+    if (!page.error().next.empty()) json::set(status, "/metadata/continue", json::Value(page.error().next));
+    return json_response(http_status_of(page.error().error.code), status);
   }
-  return json_response(
-      200, fmt::format(R"({{"kind":"{}","apiVersion":"{}","metadata":{{"resourceVersion":"{}"}},"items":[{}]}})",
-                       call.kind.list_kind, call.kind.api_version(), listing.revision, items) +
-               "\n");
+  const auto text = Presentation{call.request, call.kind, clock_}.list(
+      page->records, {.revision = page->revision, .next = page->next, .remaining = page->remaining});
+  if (!text) return fail(text.error());
+  return json_response(200, *text + "\n");
 }
 
 Result<http::Response> ApiHandler::write(const Call& call) const {
@@ -271,7 +274,8 @@ Result<http::Response> ApiHandler::write(const Call& call) const {
     }
   }
   if (!written) return fail(written.error());
-  return with_warnings(json_response(info.verb == "create" ? 201 : 200, written->object), written->warnings);
+  const auto text = Presentation{call.request, call.kind, clock_}.object(written->object);
+  return with_warnings(json_response(info.verb == "create" ? 201 : 200, text + "\n"), written->warnings);
 }
 
 Result<http::Response> ApiHandler::remove(const Call& call) const {
@@ -279,7 +283,8 @@ Result<http::Response> ApiHandler::remove(const Call& call) const {
   if (!options) return fail(options.error());
   auto removed = objects_.remove(call.kind, call.info.ns, call.info.name, *options, call.user);
   if (!removed) return fail(removed.error());
-  if (objects_.store().get(call.kind.key(call.info.ns, call.info.name))) return json_response(200, *removed);
+  if (objects_.store().get(call.kind.key(call.info.ns, call.info.name)))
+    return json_response(200, Presentation{call.request, call.kind, clock_}.object(*removed) + "\n");
   return json_response(200, success_status(call.kind, call.info.name, json::string_at(*removed, "/metadata/uid")));
 }
 
@@ -291,10 +296,12 @@ Result<http::Response> ApiHandler::remove_all(const Call& call) const {
   const auto fields = Selector::fields(call.request.query_value("fieldSelector"), call.kind);
   if (!fields) return fail(fields.error());
   for (const store::Record& record : objects_.store().list(call.kind.prefix(call.info.ns)).records) {
-    const auto object = json::parse(*record.value);
-    if (!object || !labels->matches(*object) || !fields->matches(*object)) continue;
+    const auto stored = json::parse(*record.value);
+    if (!stored) continue;
+    const auto object = call.kind.as_served(*stored);
+    if (!labels->matches(object) || !fields->matches(object)) continue;
     auto removed =
-        objects_.remove(call.kind, call.info.ns, json::string_at(*object, "/metadata/name"), *options, call.user);
+        objects_.remove(call.kind, call.info.ns, json::string_at(object, "/metadata/name"), *options, call.user);
     if (!removed && removed.error().code != Code::not_found) return fail(removed.error());
   }
   return json_response(200, success_status(call.kind, "", ""));

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "apiserver/objects.hpp"
+#include "apiserver/pages.hpp"
 #include "apiserver/request_info.hpp"
 #include "apiserver/subresources.hpp"
 #include "apiserver/user.hpp"
@@ -41,6 +42,7 @@ class ApiHandler {
   const Authenticator& authenticator_;
   const Subresources& subresources_;
   const Clock& clock_;
+  mutable Pages pages_;
   Log log_{"apiserver"};
   std::string openapi_v2_protobuf_;
 };
@@ -48,8 +50,5 @@ class ApiHandler {
 /// Streams changes until the client goes, the time is over or the watch falls behind (watch.cpp).
 void serve_watch(http::Exchange& exchange, const Kind& kind, const RequestInfo& info, const Objects& objects,
                  const Clock& clock);
-
-/// Does the client want a Table, and what should its rows carry?
-[[nodiscard]] bool wants_table(const http::Request& request);
 
 }  // namespace godwit::apiserver

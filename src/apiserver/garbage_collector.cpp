@@ -10,7 +10,7 @@ GarbageCollector::GarbageCollector(Objects& objects) : objects_{objects} {
 
 const Kind* GarbageCollector::kind_of_key(const std::string& key) const {
   for (const Kind& kind : objects_.kinds().all()) {
-    if (key.starts_with(kind.prefix())) return &kind;
+    if (!kind.view && key.starts_with(kind.prefix())) return &kind;
   }
   return nullptr;
 }
@@ -55,7 +55,7 @@ void GarbageCollector::on_removed(const std::string& uid) {
 
 void GarbageCollector::empty_namespace(const std::string& name) {
   for (const Kind& kind : objects_.kinds().all()) {
-    if (!kind.namespaced) continue;
+    if (!kind.namespaced || kind.view) continue;
     for (const store::Record& record : objects_.store().list(kind.prefix(name)).records) {
       if (const auto object = json::parse(*record.value)) remove(kind, *object);
     }

@@ -1,5 +1,7 @@
 #include "apiserver/kinds.hpp"
 
+#include <algorithm>
+
 #include "apiserver/embedded.hpp"
 #include "json/yaml.hpp"
 
@@ -29,7 +31,45 @@ Result<Column> parse_column(const json::Value& definition) {
   return column;
 }
 
+View parse_view(const json::Value& definition) {
+  View view{.of_group = json::string_at(definition, "/group"),
+            .of_version = json::string_at(definition, "/version"),
+            .of_plural = json::string_at(definition, "/plural"),
+            .of_kind = json::string_at(definition, "/kind"),
+            .fields = {}};
+  for (const auto& [served, stored] : json::object_at(definition, "/fields")) {
+    if (stored.is_string()) view.fields.emplace_back(served, stored.as_string());
+  }
+  return view;
+}
+
+json::Value renamed(json::Value object, const std::string& api_version, const std::string& kind,
+                    const std::vector<std::pair<std::string, std::string>>& names) {
+  if (!object.is_object()) return object;
+  json::Object out;
+  for (const auto& [name, value] : object.as_object()) {
+    const auto found = std::find_if(names.begin(), names.end(), [&](const auto& pair) { return pair.first == name; });
+    out[found == names.end() ? std::string{name} : found->second] = value;
+  }
+  out["apiVersion"] = api_version;
+  out["kind"] = kind;
+  return out;
+}
+
 }  // namespace
+
+json::Value Kind::as_served(json::Value stored) const {
+  if (!view) return stored;
+  auto names = view->fields;
+  for (auto& [served, kept] : names) std::swap(served, kept);
+  return renamed(std::move(stored), api_version(), kind, names);
+}
+
+json::Value Kind::as_stored(json::Value served) const {
+  if (!view) return served;
+  return renamed(std::move(served), view->of_group.empty() ? view->of_version : view->of_group + "/" + view->of_version,
+                 view->of_kind, view->fields);
+}
 
 Result<Kind> parse_kind(const json::Value& definition) {
   const auto& versions = json::array_at(definition, "/spec/versions");
@@ -58,6 +98,7 @@ Result<Kind> parse_kind(const json::Value& definition) {
     if (!parsed) return fail(parsed.error());
     kind.columns.push_back(std::move(*parsed));
   }
+  if (const auto* view = json::find(version, "/x-godwit-view-of")) kind.view = parse_view(*view);
   return kind;
 }
 
@@ -70,6 +111,12 @@ Result<Kinds> Kinds::load() {
     if (!kind) return fail(kind.error().within(file.name));
     kind->built_in = file.name.starts_with("api/core/");
     kinds.kinds_.push_back(std::move(*kind));
+  }
+  for (Kind& kind : kinds.kinds_) {  // tables are printed of what is stored
+    if (!kind.view) continue;
+    const Kind* stored = kinds.find(kind.view->of_group, kind.view->of_version, kind.view->of_plural);
+    if (stored == nullptr) return fail(Code::invalid, kind.qualified() + " is a view of no kind");
+    kind.columns = stored->columns;
   }
   return kinds;
 }

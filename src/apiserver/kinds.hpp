@@ -23,6 +23,12 @@ struct Column {
   std::string computed;
 };
 
+/// Another group's name for objects that are stored as a kind of theirs; only names of fields at the top differ.
+struct View {
+  std::string of_group, of_version, of_plural, of_kind;
+  std::vector<std::pair<std::string, std::string>> fields;  ///< as served, as stored
+};
+
 struct Kind {
   std::string group;
   std::string version;
@@ -38,12 +44,20 @@ struct Kind {
   bool has_status = false;  ///< status is a subresource: plain writes don't touch it, status writes nothing else
   bool built_in = false;    ///< one of Kubernetes' own (api/core)
   json::Schema schema;
+  std::optional<View> view = {};
+
+  /// Between what is stored and what is served; the same but for views.
+  [[nodiscard]] json::Value as_served(json::Value stored) const;
+  [[nodiscard]] json::Value as_stored(json::Value served) const;
 
   [[nodiscard]] std::string api_version() const { return group.empty() ? version : group + "/" + version; }
   /// "virtualmachines.kubevirt.io", as Kubernetes' messages name a resource.
   [[nodiscard]] std::string qualified() const { return group.empty() ? plural : plural + "." + group; }
   /// Where its objects are stored: "/kubevirt.io/virtualmachines/".
-  [[nodiscard]] std::string prefix() const { return "/" + (group.empty() ? "core" : group) + "/" + plural + "/"; }
+  [[nodiscard]] std::string prefix() const {
+    const auto& home = view ? view->of_group : group;
+    return "/" + (home.empty() ? "core" : home) + "/" + (view ? view->of_plural : plural) + "/";
+  }
   [[nodiscard]] std::string prefix(std::string_view ns) const {
     return ns.empty() ? prefix() : prefix() + std::string{ns} + "/";
   }

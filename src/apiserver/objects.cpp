@@ -10,7 +10,11 @@
 namespace godwit::apiserver {
 namespace {
 
-json::Value parsed(const store::Record& record) { return json::parse(*record.value).value_or(json::Value(nullptr)); }
+json::Value parsed(const Kind& kind, const store::Record& record) {
+  return kind.as_served(json::parse(*record.value).value_or(json::Value(nullptr)));
+}
+
+std::string text_of(const Kind& kind, const json::Value& object) { return json::write(kind.as_stored(object)); }
 
 Lookup make_lookup(const store::Store& store, const Kinds& kinds) {
   const auto kind_of = [&kinds](std::string_view group, std::string_view plural) -> const Kind* {
@@ -26,14 +30,14 @@ Lookup make_lookup(const store::Store& store, const Kinds& kinds) {
         if (kind == nullptr) return std::nullopt;
         const auto record = store.get(kind->key(ns, name));
         if (!record) return std::nullopt;
-        return parsed(*record);
+        return parsed(*kind, *record);
       },
       .list =
           [&store, kind_of](std::string_view group, std::string_view plural, const std::string& ns) {
             std::vector<json::Value> objects;
             if (const Kind* kind = kind_of(group, plural)) {
               for (const store::Record& record : store.list(kind->prefix(ns)).records)
-                objects.push_back(parsed(record));
+                objects.push_back(parsed(*kind, record));
             }
             return objects;
           },
@@ -71,7 +75,7 @@ Objects::Objects(store::Store& store, const Kinds& kinds, AdmissionChain admissi
 Result<json::Value> Objects::get(const Kind& kind, const std::string& ns, const std::string& name) const {
   const auto record = store_.get(kind.key(ns, name));
   if (!record) return fail(not_found(kind, name));
-  return parsed(*record);
+  return parsed(kind, *record);
 }
 
 Result<> Objects::check_namespace(const Kind& kind, const std::string& ns, const std::string& name) const {
@@ -136,7 +140,7 @@ Result<Written> Objects::create(const Kind& kind, const std::string& ns, json::V
           json::erase(written.object, "/metadata/resourceVersion");
           return store::Keep{};
         }
-        return store::Put{json::write(object)};
+        return store::Put{text_of(kind, object)};
       });
   if (!committed) return fail(committed.error());
   return written;
@@ -148,7 +152,7 @@ Result<Written> Objects::change(const Kind& kind, const std::string& ns, const s
   const auto committed =
       store_.modify(kind.key(ns, name), [&](const store::Record* current, store::Revision next) -> Result<store::Edit> {
         if (current == nullptr) return fail(not_found(kind, name));
-        const json::Value before = parsed(*current);
+        const json::Value before = parsed(kind, *current);
         auto made = make(before);
         if (!made) return fail(made.error());
         json::Value object = std::move(*made);
@@ -173,8 +177,8 @@ Result<Written> Objects::change(const Kind& kind, const std::string& ns, const s
         set_resource_version(object, next);
         written.object = object;
         if (options.dry_run) return store::Keep{};
-        if (gone) return store::Remove{json::write(object)};
-        return store::Put{json::write(object)};
+        if (gone) return store::Remove{text_of(kind, object)};
+        return store::Put{text_of(kind, object)};
       });
   if (!committed) return fail(committed.error());
   return written;
@@ -246,7 +250,7 @@ Result<json::Value> Objects::remove(const Kind& kind, const std::string& ns, con
   const auto committed =
       store_.modify(kind.key(ns, name), [&](const store::Record* current, store::Revision next) -> Result<store::Edit> {
         if (current == nullptr) return fail(not_found(kind, name));
-        json::Value object = parsed(*current);
+        json::Value object = parsed(kind, *current);
         const std::string uid = json::string_at(object, "/metadata/uid");
         if (!options.uid.empty() && options.uid != uid) {
           return fail(cannot_fulfil(
@@ -277,26 +281,25 @@ Result<json::Value> Objects::remove(const Kind& kind, const std::string& ns, con
         if (options.dry_run || (stays && json::equal(object, before))) return store::Keep{};
         set_resource_version(object, next);
         removed = object;
-        if (stays) return store::Put{json::write(object)};
-        return store::Remove{json::write(object)};
+        if (stays) return store::Put{text_of(kind, object)};
+        return store::Remove{text_of(kind, object)};
       });
   if (!committed) return fail(committed.error());
   return removed;
 }
 
 Result<bool> Objects::finish_namespace(const std::string& name) {
-  const auto committed = store_.modify("/core/namespaces/" + name,
-                                       [&](const store::Record* current, store::Revision next) -> Result<store::Edit> {
-                                         if (current == nullptr) return store::Keep{};
-                                         json::Value object = parsed(*current);
-                                         if (!is_being_deleted(object) || has_finalizers(object)) return store::Keep{};
-                                         for (const Kind& kind : kinds_.all()) {
-                                           if (kind.namespaced && !store_.list(kind.prefix(name)).records.empty())
-                                             return store::Keep{};
-                                         }
-                                         set_resource_version(object, next);
-                                         return store::Remove{json::write(object)};
-                                       });
+  const auto committed = store_.modify(
+      "/core/namespaces/" + name, [&](const store::Record* current, store::Revision next) -> Result<store::Edit> {
+        if (current == nullptr) return store::Keep{};
+        json::Value object = json::parse(*current->value).value_or(json::Value(nullptr));
+        if (!is_being_deleted(object) || has_finalizers(object)) return store::Keep{};
+        for (const Kind& kind : kinds_.all()) {
+          if (kind.namespaced && !store_.list(kind.prefix(name)).records.empty()) return store::Keep{};
+        }
+        set_resource_version(object, next);
+        return store::Remove{json::write(object)};
+      });
   if (!committed) return fail(committed.error());
   return !store_.get("/core/namespaces/" + name);
 }

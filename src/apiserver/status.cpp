@@ -70,6 +70,14 @@ http::Response error_response(const Error& error) {
   return json_response(http_status_of(error.code), status_of(error));
 }
 
+http::Response error_response(const Error& error, const Kind& kind, const std::string& name) {
+  auto status = status_of(error);
+  json::set(status, "/details/name", json::Value(name));
+  json::set(status, "/details/group", json::Value(kind.group));
+  json::set(status, "/details/kind", json::Value(error.code == Code::invalid ? kind.kind : kind.plural));
+  return json_response(http_status_of(error.code), status);
+}
+
 http::Response json_response(int status, std::string body) {
   return {.status = status, .headers = {{"content-type", "application/json"}}, .body = std::move(body)};
 }

@@ -23,6 +23,8 @@ namespace godwit::apiserver {
 [[nodiscard]] json::Value status_of(const Error& error);
 [[nodiscard]] json::Value success_status(const Kind& kind, std::string_view name, std::string_view uid);
 [[nodiscard]] http::Response error_response(const Error& error);
+/// The same, naming the object that it is about: kubectl begins with it.
+[[nodiscard]] http::Response error_response(const Error& error, const Kind& kind, const std::string& name);
 [[nodiscard]] http::Response json_response(int status, std::string body);
 [[nodiscard]] http::Response json_response(int status, const json::Value& body);
 

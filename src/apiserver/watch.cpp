@@ -2,9 +2,9 @@
 
 #include "apiserver/api_handler.hpp"
 #include "apiserver/metadata.hpp"
+#include "apiserver/presentation.hpp"
 #include "apiserver/selectors.hpp"
 #include "apiserver/status.hpp"
-#include "apiserver/table.hpp"
 #include "base/text.hpp"
 
 namespace godwit::apiserver {
@@ -17,13 +17,12 @@ struct Watch {
   const Kind& kind;
   Selector labels;
   Selector fields;
-  bool table = false;
-  std::string include_object;
+  Presentation form;
   bool bookmarks = false;
-  const Clock& clock;
 
   [[nodiscard]] bool selects_all() const { return labels.empty() && fields.empty(); }
-  [[nodiscard]] bool matches(const json::Value& object) const {
+  [[nodiscard]] bool matches(const json::Value& stored) const {
+    const auto object = kind.as_served(stored);
     return labels.matches(object) && fields.matches(object);
   }
 
@@ -32,19 +31,11 @@ struct Watch {
   }
 
   [[nodiscard]] std::string event(std::string_view type, const store::Bytes& bytes, std::uint64_t revision) const {
-    if (!table) return line(type, *bytes);
-    const auto object = json::parse(*bytes);
-    if (!object) return {};
-    return line(type, json::write(table_of(kind, {*object}, revision, clock.wall(), include_object)));
+    const auto object = form.object(bytes, revision);
+    return object ? line(type, *object) : std::string{};
   }
 
-  [[nodiscard]] std::string bookmark(std::uint64_t revision) const {
-    if (table) return line("BOOKMARK", json::write(table_of(kind, {}, revision, clock.wall(), "None")));
-    return line("BOOKMARK",
-                json::write(json::Object{{"kind", kind.kind},
-                                         {"apiVersion", kind.api_version()},
-                                         {"metadata", json::Object{{"resourceVersion", std::to_string(revision)}}}}));
-  }
+  [[nodiscard]] std::string bookmark(std::uint64_t revision) const { return line("BOOKMARK", form.bookmark(revision)); }
 
   /// The event that the change is to this watch: an object that begins to match is added to it, and so on.
   [[nodiscard]] std::string translate(const store::Change& change) const {
@@ -84,10 +75,8 @@ Result<Watch> make_watch(const http::Request& request, const Kind& kind, const R
   return Watch{.kind = kind,
                .labels = std::move(*labels),
                .fields = std::move(*fields),
-               .table = wants_table(request),
-               .include_object = request.query_value("includeObject", "Metadata"),
-               .bookmarks = request.query_value("allowWatchBookmarks") == "true",
-               .clock = clock};
+               .form = Presentation{request, kind, clock},
+               .bookmarks = request.query_value("allowWatchBookmarks") == "true"};
 }
 
 /// Sends what exists now; returns the revision from which to go on.
