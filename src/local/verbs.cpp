@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file_lock.hpp"
 #include "base/files.hpp"
 #include "base/process.hpp"
 #include "local/bootstrap.hpp"
@@ -31,8 +32,33 @@ Result<LocalNode> node_of(const Cluster& cluster, const std::string& name) {
   return fail(Code::not_found, fmt::format("there is no node \"{}\"; the nodes are {}", name, known));
 }
 
-Result<> start(Cluster& cluster) {
-  if (auto made = make_network(cluster); !made) return made;
+/// What clusters of this machine share (addresses, forwarding) is taken and given back by one at a time.
+Result<FileLock> lock_machine() {
+  auto lock = FileLock::take("/run/lock/godwit-local", Deadline::after(seconds{60}));
+  if (!lock) return fail(lock.error().within("waiting for another cluster's network"));
+  return lock;
+}
+
+Result<Cluster> take_addresses(const Plan& plan) {
+  const auto lock = lock_machine();
+  if (!lock) return fail(lock.error());
+  const auto taken = taken_addresses();
+  if (!taken) return fail(taken.error());
+  auto cluster = plan_cluster(plan, *taken);
+  if (!cluster) return cluster;
+  if (auto made = make_network(*cluster); !made) return fail(made.error());
+  return cluster;
+}
+
+/// One verb at a time changes a cluster. The lock is on the directory itself: it leaves no file.
+Result<FileLock> lock_cluster(const std::filesystem::path& directory) {
+  auto lock = FileLock::take(directory, Deadline::after(seconds{200}));
+  if (!lock && lock.error().code == Code::timeout)
+    return fail(Code::conflict, "another `godwit local` is at work on " + directory.string() + "; try again later");
+  return lock;
+}
+
+Result<> start(const Cluster& cluster) {
   if (auto started = start_supervisor(cluster); !started) return started;
   const auto client = wait_for_server(cluster, Deadline::after(seconds{60}));
   if (!client) return fail(client.error());
@@ -43,22 +69,37 @@ Result<> start(Cluster& cluster) {
   return wait_for_nodes(*client, cluster, Deadline::after(seconds{120}));
 }
 
+/// Ends the cluster's processes and takes its network away; a directory without one is fine.
+Result<> clear(const std::filesystem::path& directory) {
+  const auto cluster = load_cluster(directory);
+  if (!cluster) return cluster.error().code == Code::not_found ? Result<>{} : fail(cluster.error());
+  if (auto stopped = stop_processes(*cluster); !stopped) return stopped;
+  const auto lock = lock_machine();
+  if (!lock) return fail(lock.error());
+  if (auto removed = remove_network(*cluster); !removed) return removed;
+  std::error_code ignored;
+  for (const char* name : {"cluster.json", "kubeconfig", "supervisor.pid"})
+    std::filesystem::remove(directory / name, ignored);
+  std::filesystem::remove_all(directory / "pids", ignored);
+  return {};
+}
+
 }  // namespace
 
 Result<Cluster> up(const Plan& plan) {
   if (auto root = must_be_root(); !root) return fail(root.error());
+  if (auto made = make_directory(plan.directory); !made) return fail(made.error());
+  const auto lock = lock_cluster(plan.directory);
+  if (!lock) return fail(lock.error());
   if (auto existing = load_cluster(plan.directory)) {
     if (supervisor_of(*existing) != 0) return existing;
     fmt::print(stderr, "Cleaning up what an earlier cluster in {} has left.\n", plan.directory.string());
-    if (auto cleaned = down(plan.directory, false); !cleaned) return fail(cleaned.error());
+    if (auto cleaned = clear(plan.directory); !cleaned) return fail(cleaned.error());
   }
-  const auto taken = taken_addresses();
-  if (!taken) return fail(taken.error());
-  auto cluster = plan_cluster(plan, *taken);
-  if (!cluster) return cluster;
-  if (auto made = make_directory(plan.directory); !made) return fail(made.error());
-  if (auto started = start(*cluster); !started) {
-    (void)down(plan.directory, false);
+  auto cluster = take_addresses(plan);
+  const auto started = cluster ? start(*cluster) : Result<>{fail(cluster.error())};
+  if (!started) {
+    (void)clear(plan.directory);
     return fail(started.error());
   }
   return cluster;
@@ -66,16 +107,11 @@ Result<Cluster> up(const Plan& plan) {
 
 Result<> down(const std::filesystem::path& directory, bool purge) {
   if (auto root = must_be_root(); !root) return root;
-  const auto cluster = load_cluster(directory);
-  if (!cluster && cluster.error().code != Code::not_found) return fail(cluster.error());
   std::error_code error;
-  if (cluster) {
-    if (auto stopped = stop_processes(*cluster); !stopped) return stopped;
-    if (auto removed = remove_network(*cluster); !removed) return removed;
-    for (const char* name : {"cluster.json", "kubeconfig", "supervisor.pid"})
-      std::filesystem::remove(directory / name, error);
-    std::filesystem::remove_all(directory / "pids", error);
-  }
+  if (!std::filesystem::exists(directory, error)) return {};
+  const auto lock = lock_cluster(directory);
+  if (!lock) return fail(lock.error());
+  if (auto cleared = clear(directory); !cleared) return cleared;
   if (purge) {
     for (const char* name : {"server", "nodes", "shared", "logs", "accelerator.json"})
       std::filesystem::remove_all(directory / name, error);

@@ -1,8 +1,5 @@
 #include "store/store.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
@@ -14,8 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "base/file_lock.hpp"
 #include "base/files.hpp"
-#include "base/unique_fd.hpp"
 #include "store/database.hpp"
 
 namespace godwit::store {
@@ -23,15 +20,13 @@ namespace {
 
 constexpr std::size_t remembered_changes = 10'000;
 
-Result<UniqueFd> lock_directory(const std::filesystem::path& directory) {
-  const auto path = directory / "lock";
-  UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!fd) return fail_errno(path.string());
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+Result<FileLock> lock_directory(const std::filesystem::path& directory) {
+  auto lock = FileLock::try_take(directory / "lock");
+  if (!lock && lock.error().code == Code::conflict) {
     return fail(Code::already_exists,
                 fmt::format("{} is in use by another godwit server; stop it first", directory.string()));
   }
-  return fd;
+  return lock;
 }
 
 /// A write that waits for its turn.
@@ -53,7 +48,7 @@ Result<Edit> decide(const EditFunction& edit, const Record* current, Revision ne
 }  // namespace
 
 struct Store::State {
-  State(UniqueFd held_lock, Database opened) : lock{std::move(held_lock)}, database{std::move(opened)} {}
+  State(FileLock held_lock, Database opened) : lock{std::move(held_lock)}, database{std::move(opened)} {}
 
   void write_batches(const std::stop_token& stop);
   void write_batch(std::vector<Pending*>& batch);
@@ -65,7 +60,7 @@ struct Store::State {
   }
   void publish(const std::map<Revision, Change>& changes, Revision reached);
 
-  UniqueFd lock;
+  FileLock lock;
   Database database;
 
   mutable std::shared_mutex objects_mutex;  // objects, revision, log
