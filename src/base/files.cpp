@@ -76,6 +76,20 @@ Result<> make_directory(const std::filesystem::path& path, mode_t mode) {
   return {};
 }
 
+Result<> check_enterable_by_all(const std::filesystem::path& directory) {
+  std::filesystem::path path;
+  for (const auto& part : std::filesystem::absolute(directory)) {
+    path /= part;
+    std::error_code error;
+    const auto mode = std::filesystem::status(path, error).permissions();
+    if (!error && (mode & std::filesystem::perms::others_exec) == std::filesystem::perms::none) {
+      return fail(Code::forbidden, "QEMU's user cannot enter " + path.string() +
+                                       ": choose another directory, or run `chmod o+x " + path.string() + "`");
+    }
+  }
+  return {};
+}
+
 Result<TemporaryDirectory> TemporaryDirectory::create(std::string_view prefix) {
   std::error_code error;
   std::string pattern = (std::filesystem::temp_directory_path(error) / (std::string{prefix} + "-XXXXXX")).string();

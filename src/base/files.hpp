@@ -17,6 +17,10 @@ namespace godwit {
 /// Makes the directory and its parents; an existing one keeps its mode.
 [[nodiscard]] Result<> make_directory(const std::filesystem::path& path, mode_t mode = 0755);
 
+/// Every user may pass through the directory and all above it, as far as they exist: QEMU runs as a user of its own and
+/// must get at its files there. Code::forbidden says which directory is closed and how to open it.
+[[nodiscard]] Result<> check_enterable_by_all(const std::filesystem::path& directory);
+
 /// A fresh directory under the system's temporary one, removed with its content when the owner goes.
 class TemporaryDirectory {
  public:

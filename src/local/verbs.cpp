@@ -89,6 +89,7 @@ Result<> clear(const std::filesystem::path& directory) {
 Result<Cluster> up(const Plan& plan) {
   if (auto root = must_be_root(); !root) return fail(root.error());
   if (auto made = make_directory(plan.directory); !made) return fail(made.error());
+  if (auto open = check_enterable_by_all(plan.directory); !open) return fail(open.error().within("--dir"));
   const auto lock = lock_cluster(plan.directory);
   if (!lock) return fail(lock.error());
   if (auto existing = load_cluster(plan.directory)) {

@@ -71,22 +71,6 @@ HostFacts gather_facts(const AgentConfig& config, const qemu::HostProbe& probe, 
   return facts;
 }
 
-/// QEMU runs as a user of its own, who must be able to enter every directory on the way to its files.
-Result<> check_reachable(const std::filesystem::path& data) {
-  std::filesystem::path path;
-  for (const auto& part : std::filesystem::absolute(data)) {
-    path /= part;
-    std::error_code error;
-    const auto mode = std::filesystem::status(path, error).permissions();
-    if (!error && (mode & std::filesystem::perms::others_exec) == std::filesystem::perms::none) {
-      return fail(Code::forbidden,
-                  fmt::format("QEMU's user cannot enter {}: choose another --data, or run `chmod o+x {}`",
-                              path.string(), path.string()));
-    }
-  }
-  return {};
-}
-
 /// The pod network's description; waits for it.
 Result<PodNetwork> read_network(const kube::Client& client, const std::stop_token& stop) {
   const Log log{"node"};
@@ -154,7 +138,7 @@ Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
   if (::geteuid() != 0)
     return fail(Code::forbidden, "must run as root: it makes taps, bridges and QEMU processes of another user");
   if (auto made = make_directory(config.data, 0755); !made) return made;
-  if (auto reachable = check_reachable(config.data); !reachable) return reachable;
+  if (auto reachable = check_enterable_by_all(config.data); !reachable) return reachable;
   const auto kubeconfig = kube::read_kubeconfig(config.kubeconfig);
   if (!kubeconfig) return fail(kubeconfig.error());
   auto transport = kube::connect(*kubeconfig);

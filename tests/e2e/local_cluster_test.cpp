@@ -58,6 +58,8 @@ class LocalCluster : public ::testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can make a cluster";
     directory_ = std::make_unique<TemporaryDirectory>(std::move(*TemporaryDirectory::create("godwit-local")));
+    // QEMU runs as a user of its own and must be able to enter.
+    std::filesystem::permissions(directory_->path(), std::filesystem::perms{0755});
   }
   void TearDown() override {
     for (const std::string& name : made_) (void)godwit_local({"down", "--dir", path(name), "--purge"});
@@ -148,6 +150,14 @@ TEST_F(LocalCluster, LinksAreAsSlowAsAsked) {
   ASSERT_TRUE(cluster);
   // 4 MiB at 40 Mbit/s are 0.84 s; the shaper lets a burst of 256 kB through at once. Unlimited it takes milliseconds.
   EXPECT_GT(time_to_send(cluster->nodes[0], cluster->nodes[1], 4U << 20U).count(), 0.6);
+}
+
+TEST_F(LocalCluster, ADirectoryThatQemuCannotEnterIsRefusedAtOnce) {
+  std::filesystem::permissions(directory_->path(), std::filesystem::perms{0700});
+  made_ = {"closed"};
+  const Output done = up("closed");
+  EXPECT_FALSE(done.exit.ok());
+  EXPECT_NE(done.err.find("chmod o+x " + directory_->path().string()), std::string::npos) << done.err;
 }
 
 TEST_F(LocalCluster, AWrongLinkRateIsNamedAndLeavesNothing) {
