@@ -27,13 +27,16 @@ bool GarbageCollector::has_living_owner(const json::Value& object) const {
   return false;
 }
 
-void GarbageCollector::remove(const Kind& kind, const json::Value& object) {
+void GarbageCollector::remove(const Kind& kind, const json::Value& object, const std::string& policy) {
   const std::string ns = json::string_at(object, "/metadata/namespace");
   const std::string name = json::string_at(object, "/metadata/name");
   if (is_being_deleted(object)) return;
-  const auto removed = objects_.remove(
-      kind, ns, name,
-      {.uid = json::string_at(object, "/metadata/uid"), .resource_version = {}, .grace_period_seconds = {}}, user_);
+  const auto removed = objects_.remove(kind, ns, name,
+                                       {.uid = json::string_at(object, "/metadata/uid"),
+                                        .resource_version = {},
+                                        .grace_period_seconds = {},
+                                        .propagation_policy = policy},
+                                       user_);
   if (!removed && removed.error().code != Code::not_found) {
     log_.warning("cannot remove {} {}/{}: {}", kind.qualified(), ns, name, removed.error().message);
   }
@@ -71,6 +74,7 @@ void GarbageCollector::sweep_all() {
     const auto object = json::parse(*record.value);
     if (kind == nullptr || !object) continue;
     check_owners(*object, *kind);
+    serve_policy(*kind, *object);
     if (kind->built_in && kind->plural == "namespaces" && is_being_deleted(*object)) {
       empty_namespace(json::string_at(*object, "/metadata/name"));
     }
@@ -90,11 +94,14 @@ void GarbageCollector::run(const std::stop_token& stop) {
         if (!object || kind == nullptr) continue;
         if (change.type == store::Change::Type::removed) {
           on_removed(json::string_at(*object, "/metadata/uid"));
+          serve_owners(*object);
           const std::string ns = json::string_at(*object, "/metadata/namespace");
           const auto home = ns.empty() ? std::nullopt : objects_.lookup().get("", "namespaces", "", ns);
           if (home && is_being_deleted(*home)) empty_namespace(ns);
         } else if (change.type == store::Change::Type::created) {
           check_owners(*object, *kind);
+        } else {
+          serve_policy(*kind, *object);
         }
         if (kind->built_in && kind->plural == "namespaces" && is_being_deleted(*object)) {
           empty_namespace(json::string_at(*object, "/metadata/name"));

@@ -140,6 +140,27 @@ void mark_deleted(json::Value& object, WallTime now, std::int64_t grace_period_s
 bool is_being_deleted(const json::Value& object) {
   return json::find(object, "/metadata/deletionTimestamp") != nullptr;
 }
+bool has_finalizer(const json::Value& object, std::string_view finalizer) {
+  const auto& all = json::array_at(object, "/metadata/finalizers");
+  return std::any_of(all.begin(), all.end(),
+                     [&](const json::Value& entry) { return entry.is_string() && entry.as_string() == finalizer; });
+}
+
+void apply_propagation(json::Value& object, std::string_view policy) {
+  if (policy.empty()) return;
+  json::Array finalizers;
+  for (const json::Value& entry : json::array_at(object, "/metadata/finalizers")) {
+    if (entry != json::Value(orphan_finalizer) && entry != json::Value(foreground_finalizer))
+      finalizers.push_back(entry);
+  }
+  if (policy == "Orphan") finalizers.emplace_back(orphan_finalizer);
+  if (policy == "Foreground") finalizers.emplace_back(foreground_finalizer);
+  if (finalizers.empty())
+    json::erase(object, "/metadata/finalizers");
+  else
+    json::set(object, "/metadata/finalizers", std::move(finalizers));
+}
+
 bool has_finalizers(const json::Value& object) { return !json::array_at(object, "/metadata/finalizers").empty(); }
 
 void set_resource_version(json::Value& object, std::uint64_t revision) {

@@ -25,6 +25,13 @@ void mark_deleted(json::Value& object, WallTime now, std::int64_t grace_period_s
 
 [[nodiscard]] bool is_being_deleted(const json::Value& object);
 [[nodiscard]] bool has_finalizers(const json::Value& object);
+[[nodiscard]] bool has_finalizer(const json::Value& object, std::string_view finalizer);
+
+/// An object that is deleted with one of them stays until the garbage collector has dealt with its dependents.
+inline constexpr std::string_view orphan_finalizer = "orphan";
+inline constexpr std::string_view foreground_finalizer = "foregroundDeletion";
+/// Sets the finalizers that a propagation policy means: "Orphan", "Foreground", "Background"; "" leaves them.
+void apply_propagation(json::Value& object, std::string_view policy);
 void set_resource_version(json::Value& object, std::uint64_t revision);
 
 /// RFC 1123 subdomain, as Kubernetes demands of names; "" when right, else why not.

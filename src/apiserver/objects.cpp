@@ -228,11 +228,7 @@ Result<> check_deletion(const Kind& kind, const std::string& name, const DeleteO
                         (name == "default" || name == "kube-system" || name == "kube-public");
   if (immortal) return fail(forbidden(kind, name, "this namespace may not be deleted"));
   const std::string& policy = options.propagation_policy;
-  if (policy.empty() || policy == "Background") return {};
-  if (policy == "Foreground" || policy == "Orphan") {
-    return fail(Code::not_built_yet,
-                fmt::format("not built yet: propagationPolicy {}; dependents are removed in the background", policy));
-  }
+  if (policy.empty() || policy == "Background" || policy == "Foreground" || policy == "Orphan") return {};
   return fail(Code::invalid, fmt::format("propagationPolicy: Unsupported value: \"{}\"", policy));
 }
 
@@ -272,9 +268,10 @@ Result<json::Value> Objects::remove(const Kind& kind, const std::string& ns, con
         for (const auto& admission : admissions_) {
           if (auto done = admission->validate(request, object); !done) return fail(done.error());
         }
+        const json::Value before = object;
+        apply_propagation(object, options.propagation_policy);
         const std::int64_t grace = grace_of(kind, object, options);
         const bool stays = waits(kind, object, grace);
-        const json::Value before = object;
         mark_deleted(object, clock_.wall(), grace);
         if (kind.plural == "namespaces" && kind.built_in) json::set(object, "/status/phase", "Terminating");
         removed = object;

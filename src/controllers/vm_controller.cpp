@@ -88,7 +88,7 @@ Result<kube::Again> VmController::reconcile(const kube::Key& key) {
   rules::VmView view{.vm = vm.get(), .vmi = vmi.get(), .now = context_.clock.wall()};
   look_at_claims(context_.informers, view);
   const auto step = rules::vm_step(view);
-  if (rules::is_deleting(*vm) && !vmi) {
+  if (rules::is_deleting(*vm) && (!vmi || rules::has_finalizer(*vm, rules::orphan_finalizer))) {
     if (!rules::has_finalizer(*vm, rules::vm_finalizer)) return kube::Again{};
     if (auto done = remove_finalizer(context_, virtual_machines, *vm, rules::vm_finalizer); !done)
       return fail(done.error());

@@ -172,7 +172,7 @@ std::optional<Duration> pause_left(const VmView& view) {
 VmStep vm_step(const VmView& view) {
   if (is_deleting(*view.vm)) {
     VmStep step;
-    step.delete_vmi = view.vmi != nullptr && !is_deleting(*view.vmi);
+    step.delete_vmi = view.vmi != nullptr && !is_deleting(*view.vmi) && !has_finalizer(*view.vm, orphan_finalizer);
     return step;
   }
   const auto strategy = run_strategy_of(*view.vm);

@@ -53,6 +53,8 @@ struct VmStep {
 /// The instance that the template makes; paused when the start that is asked for says so.
 [[nodiscard]] json::Value vmi_of(const json::Value& vm);
 
+/// On a VM that is deleted without its VMI (kubectl delete --cascade=orphan).
+inline constexpr auto orphan_finalizer = "orphan";
 inline constexpr auto vm_finalizer = "kubevirt.io/virtualMachineControllerFinalize";
 
 }  // namespace godwit::rules

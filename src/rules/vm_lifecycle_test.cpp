@@ -192,6 +192,8 @@ TEST(VmStep, DeletionTakesTheInstanceAlong) {
   EXPECT_TRUE(vm_step(view_of(vm, &vmi)).delete_vmi);
   EXPECT_FALSE(vm_step(view_of(vm, nullptr)).create_vmi);
   EXPECT_EQ(printable_status(view_of(vm, &vmi)), "Terminating");
+  const auto leaves = yaml("{metadata: {name: v, uid: V, deletionTimestamp: x, finalizers: [orphan]}, spec: {}}");
+  EXPECT_FALSE(vm_step(view_of(leaves, &vmi)).delete_vmi);
 }
 
 TEST(VmStatus, SaysWhatIs) {

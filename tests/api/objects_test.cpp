@@ -165,15 +165,6 @@ TEST_F(ApiTest, ManyCreatorsOfOneNameLeaveOneObject) {
   EXPECT_EQ(made, 1);
 }
 
-TEST_F(ApiTest, UnbuiltWaysOfDeletingSaySoAndDeleteNothing) {
-  ASSERT_TRUE(client_->create(config_maps, "default", config_map("one")));
-  for (const char* policy : {"Orphan", "Foreground"}) {
-    const std::string path = "/api/v1/namespaces/default/configmaps/one?propagationPolicy=" + std::string{policy};
-    EXPECT_EQ(client_->call("DELETE", path).error().code, Code::not_built_yet) << policy;
-  }
-  EXPECT_TRUE(client_->get(config_maps, one));
-}
-
 TEST_F(ApiTest, TwoServersCannotShareADataDirectory) {
   const auto second = apiserver::ApiServer::start({.data = directory_.path() / "server"});
   ASSERT_FALSE(second);
