@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "node/guest_devices.hpp"
 #include "rules/launcher_pod.hpp"
 
 namespace godwit::node {
@@ -57,7 +58,13 @@ Result<> plan_ports(const json::Value& vmi, const PodNetwork& network, GuestPlan
       return fail(Code::unavailable, "the VMI has no MAC or pod network address yet");
     }
     plan.interface_names.push_back(json::string_at(interface, "/name"));
-    plan.machine.nics.push_back({.id = plan.interface_names.back(), .mac = port.mac, .tap_fds = {}, .mtu = port.mtu});
+    plan.machine.nics.push_back({.id = plan.interface_names.back(),
+                                 .mac = port.mac,
+                                 .tap_fds = {},
+                                 .mtu = port.mtu,
+                                 .model = json::string_at(interface, "/model", "virtio"),
+                                 .boot_index = static_cast<int>(json::int_at(interface, "/bootOrder")),
+                                 .acpi_index = static_cast<int>(json::int_at(interface, "/acpiIndex"))});
     plan.ports.push_back(std::move(port));
     ++index;
   }
@@ -85,20 +92,23 @@ Result<PodNetwork> pod_network_of(const json::Value& config_map) {
 }
 
 Result<GuestPlan> plan_guest(const json::Value& vmi, const VolumePaths& volumes, const PodNetwork& network,
-                             qemu::Accelerator accelerator) {
+                             const HostCpu& host, WallTime now) {
   GuestPlan plan;
   plan.machine.name = json::string_at(vmi, "/metadata/namespace") + "_" + json::string_at(vmi, "/metadata/name");
   plan.machine.uuid = json::string_at(vmi, "/spec/domain/firmware/uuid", json::string_at(vmi, "/metadata/uid"));
   plan.machine.machine_type = json::string_at(vmi, "/spec/domain/machine/type", plan.machine.machine_type);
-  plan.machine.accelerator = accelerator;
-  const std::string model = json::string_at(vmi, "/spec/domain/cpu/model");
-  if (!model.empty() && model != "host-model" && model != "host-passthrough") plan.machine.cpu_model = model;
+  plan.machine.accelerator = host.accelerator;
+  const std::string cpu = json::string_at(vmi, "/metadata/annotations/" + json::escape(cpu_annotation));
+  plan.machine.cpu_model = cpu.empty() ? cpu_argument(vmi, host) : cpu;
   plan.machine.sockets = static_cast<int>(json::int_at(vmi, "/spec/domain/cpu/sockets", 1));
   plan.machine.cores = static_cast<int>(json::int_at(vmi, "/spec/domain/cpu/cores", 1));
   plan.machine.threads = static_cast<int>(json::int_at(vmi, "/spec/domain/cpu/threads", 1));
   plan.machine.memory_bytes = rules::guest_memory_bytes(vmi);
-  if (json::bool_at(vmi, "/spec/domain/devices/autoattachGraphicsDevice", true)) plan.machine.video = "vga";
-  if (accelerator == qemu::Accelerator::tcg) plan.machine.tcg_tb_size_mb = tcg_translation_cache_mib;
+  plan.machine.devices = devices_of(vmi);
+  plan.machine.platform = platform_of(vmi);
+  plan.machine.firmware = firmware_of(vmi);
+  plan.machine.clock = clock_of(vmi, now);
+  if (host.accelerator == qemu::Accelerator::tcg) plan.machine.tcg_tb_size_mb = tcg_translation_cache_mib;
   if (auto disks = plan_disks(vmi, volumes, plan); !disks) return fail(disks.error());
   if (auto ports = plan_ports(vmi, network, plan); !ports) return fail(ports.error());
   return plan;

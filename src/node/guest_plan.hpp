@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "hostnet/vm_port.hpp"
 #include "json/value.hpp"
+#include "node/guest_cpu.hpp"
 #include "qemu/command_line.hpp"
 
 namespace godwit::node {
@@ -35,6 +37,6 @@ struct GuestPlan {
 
 /// Both sides of a migration make the same plan out of the same VMI.
 [[nodiscard]] Result<GuestPlan> plan_guest(const json::Value& vmi, const VolumePaths& volumes,
-                                           const PodNetwork& network, qemu::Accelerator accelerator);
+                                           const PodNetwork& network, const HostCpu& host, WallTime now);
 
 }  // namespace godwit::node

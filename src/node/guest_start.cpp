@@ -96,7 +96,7 @@ qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {
 Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Value& pod, Role role) {
   const auto volumes = find_volumes(client_, vmi);
   if (!volumes) return fail(volumes.error());
-  auto plan = plan_guest(vmi, *volumes, options_.network, options_.accelerator);
+  auto plan = plan_guest(vmi, *volumes, options_.network, options_.host, std::chrono::system_clock::now());
   if (!plan) return fail(plan.error());
   auto guest = std::make_shared<Guest>();
   guest->record = {.vmi = kube::key_of(vmi),
@@ -109,7 +109,8 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
                    .peer = role == Role::incoming ? json::string_at(vmi, "/status/nodeName") : std::string{},
                    .ports = plan->ports,
                    .interface_names = plan->interface_names,
-                   .machine_type = plan->machine.machine_type};
+                   .machine_type = plan->machine.machine_type,
+                   .cpu = plan->machine.cpu_model};
   if (auto saved = save(paths_, guest->record); !saved) return fail(saved.error());
   std::vector<UniqueFd> taps;
   for (std::size_t i = 0; i < plan->ports.size(); ++i) {
@@ -121,7 +122,7 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
   }
   plan->machine.incoming = role == Role::incoming;
   tell(guest->record, fmt::format("starting QEMU, machine {}, accelerator {}{}", plan->machine.machine_type,
-                                  qemu::name_of(options_.accelerator),
+                                  qemu::name_of(options_.host.accelerator),
                                   role == Role::incoming ? ", to receive the guest from " + guest->record.peer : ""));
   auto machine =
       qemu::Machine::start(plan->machine, {.directory = paths_.machine(guest->record.pod_uid)}, handlers_of(guest));

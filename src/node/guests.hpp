@@ -26,7 +26,7 @@ namespace godwit::node {
 struct GuestsOptions {
   AgentConfig config;
   PodNetwork network;
-  qemu::Accelerator accelerator = qemu::Accelerator::tcg;
+  HostCpu host;
   migrate::Credentials credentials;  ///< of this node, for the tunnels
   std::filesystem::path program;     ///< this binary
 };

@@ -51,6 +51,7 @@ json::Value to_json(const InstanceRecord& record) {
       {"ports", std::move(ports)},
       {"interfaceNames", std::move(names)},
       {"machineType", record.machine_type},
+      {"cpu", record.cpu},
   };
 }
 
@@ -65,7 +66,8 @@ Result<InstanceRecord> instance_record_of(const json::Value& value) {
                         .peer = json::string_at(value, "/peer"),
                         .ports = {},
                         .interface_names = {},
-                        .machine_type = json::string_at(value, "/machineType")};
+                        .machine_type = json::string_at(value, "/machineType"),
+                        .cpu = json::string_at(value, "/cpu")};
   if (record.vmi.name.empty() || record.vmi_uid.empty() || record.pod_uid.empty()) {
     return fail(Code::invalid, "the record of a QEMU is not whole");
   }

@@ -25,6 +25,7 @@ struct InstanceRecord {
   std::vector<hostnet::PortSpec> ports;
   std::vector<std::string> interface_names;  ///< of the VMI, one for each port
   std::string machine_type;
+  std::string cpu = {};  ///< QEMU's -cpu
 
   bool operator==(const InstanceRecord&) const = default;
 };

@@ -25,7 +25,8 @@ InstanceRecord sample() {
                      .mtu = 1400,
                      .hostname = "vm"}},
           .interface_names = {"red"},
-          .machine_type = "pc-q35-10.0"};
+          .machine_type = "pc-q35-10.0",
+          .cpu = "Westmere,+avx2,enforce"};
 }
 
 TEST(InstanceRecord, IsTheSameForTheNextAgent) {

@@ -14,7 +14,14 @@ json::Object labels_of(const HostFacts& host) {
       {"godwit.io/accelerator", host.accelerator},
   };
   for (const std::string& type : host.machine_types) labels["machine-type.node.kubevirt.io/" + type] = "true";
-  for (const std::string& model : host.cpu_models) labels["cpu-model.node.kubevirt.io/" + model] = "true";
+  for (const std::string& model : host.cpu_models) {
+    labels["cpu-model.node.kubevirt.io/" + model] = "true";
+    // A guest with host-model brings its model along, which must be usable here as a whole.
+    labels["cpu-model-migration.node.kubevirt.io/" + model] = "true";
+  }
+  for (const std::string& feature : host.cpu_features) labels["cpu-feature.node.kubevirt.io/" + feature] = "true";
+  if (!host.host_model.empty()) labels["host-model-cpu.node.kubevirt.io/" + host.host_model] = "true";
+  if (!host.cpu_vendor.empty()) labels["cpu-vendor.node.kubevirt.io/" + host.cpu_vendor] = "true";
   return labels;
 }
 

@@ -18,6 +18,9 @@ struct HostFacts {
   std::string accelerator;                 ///< "kvm" or "tcg"
   std::vector<std::string> machine_types;  ///< versioned
   std::vector<std::string> cpu_models;     ///< usable on this host with this accelerator
+  std::vector<std::string> cpu_features;
+  std::string host_model;  ///< what `host-model` means here
+  std::string cpu_vendor;  ///< "" with software emulation
   std::string qemu_version;
   std::string kernel_version;
   std::string os_image;

@@ -28,6 +28,30 @@ json::Array interfaces_of(const RunningGuest& guest) {
   return interfaces;
 }
 
+/// The amount as the spec writes it.
+json::Value guest_memory(const json::Value& vmi) {
+  for (const auto* pointer : {"/spec/domain/memory/guest", "/spec/domain/resources/requests/memory",
+                              "/spec/domain/resources/limits/memory"}) {
+    if (const auto* amount = json::find(vmi, pointer); amount != nullptr && !amount->is_null()) return *amount;
+  }
+  return "0";
+}
+
+/// What the guest has, and what its CPU became: a migration's target makes the same of it.
+void set_hardware(json::Value& vmi, const InstanceRecord& record) {
+  json::set(vmi, "/status/machine", json::Object{{"type", record.machine_type}});
+  const json::Value memory = guest_memory(vmi);
+  json::set(vmi, "/status/memory",
+            json::Object{{"guestAtBoot", memory}, {"guestCurrent", memory}, {"guestRequested", memory}});
+  json::set(vmi, "/status/currentCPUTopology",
+            json::Object{{"cores", json::int_at(vmi, "/spec/domain/cpu/cores", 1)},
+                         {"sockets", json::int_at(vmi, "/spec/domain/cpu/sockets", 1)},
+                         {"threads", json::int_at(vmi, "/spec/domain/cpu/threads", 1)}});
+  if (!record.cpu.empty()) {
+    json::set(vmi, "/metadata/annotations/" + json::escape(cpu_annotation), json::Value(record.cpu));
+  }
+}
+
 }  // namespace
 
 void set_running(json::Value& vmi, const RunningGuest& guest, WallTime now) {
@@ -40,7 +64,7 @@ void set_running(json::Value& vmi, const RunningGuest& guest, WallTime now) {
   }
   json::set(vmi, "/status/interfaces", interfaces_of(guest));
   json::set(vmi, "/status/activePods", json::Object{{guest.record.pod_uid, guest.node}});
-  json::set(vmi, "/status/machine", json::Object{{"type", guest.record.machine_type}});
+  set_hardware(vmi, guest.record);
   json::set(vmi, "/status/migrationTransport", "Unix");
   json::set(vmi, "/status/migrationMethod", "LiveMigration");
   json::set(vmi, "/metadata/labels/kubevirt.io~1nodeName", guest.node);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -21,7 +22,15 @@ struct Answers {
   std::string version;
   json::Value machines;
   json::Value models;
+  json::Value whole_cpu;                              ///< expansion of all that a guest can have
+  std::map<std::string, std::size_t> feature_counts;  ///< of the usable models
 };
+
+Result<json::Value> expand(QmpSession& session, const std::string& model) {
+  return session.execute("query-cpu-model-expansion",
+                         json::Object{{"type", "full"}, {"model", json::Object{{"name", model}}}},
+                         Deadline::after(patience));
+}
 
 /// Asks a QEMU that runs no machine.
 Result<Answers> ask(Accelerator accelerator) {
@@ -39,13 +48,22 @@ Result<Answers> ask(Accelerator accelerator) {
     return fail(
         session.error().within("QEMU: " + std::string{trim(read_file(directory->path() / "log").value_or(""))}));
   }
-  Answers answers{.version = (*session)->version(), .machines = {}, .models = {}};
+  Answers answers{
+      .version = (*session)->version(), .machines = {}, .models = {}, .whole_cpu = {}, .feature_counts = {}};
   auto machines = (*session)->execute("query-machines", json::Object{}, Deadline::after(patience));
   if (!machines) return fail(machines.error());
   auto models = (*session)->execute("query-cpu-definitions", json::Object{}, Deadline::after(patience));
   if (!models) return fail(models.error());
   answers.machines = std::move(*machines);
   answers.models = std::move(*models);
+  auto whole = expand(**session, accelerator == Accelerator::kvm ? "host" : "max");
+  if (!whole) return fail(whole.error());
+  answers.whole_cpu = std::move(*whole);
+  for (const std::string& name : usable_models(answers.models)) {
+    const auto expanded = expand(**session, name);
+    if (!expanded) return fail(expanded.error());
+    answers.feature_counts[name] = features_of(*expanded).size();
+  }
   return answers;
 }
 
@@ -96,6 +114,47 @@ std::vector<std::string> usable_models(const json::Value& query_cpu_definitions)
   return names;
 }
 
+std::vector<std::string> features_of(const json::Value& query_cpu_model_expansion) {
+  static const std::set<std::string> switches{"acpi",
+                                              "check",
+                                              "cpuid-0xb",
+                                              "enforce",
+                                              "fill-mtrr-mask",
+                                              "full-cpuid-auto-level",
+                                              "hypervisor",
+                                              "kvm",
+                                              "l3-cache",
+                                              "legacy-cache",
+                                              "lmce",
+                                              "migratable",
+                                              "pmu",
+                                              "start-powered-off",
+                                              "tcg-cpuid",
+                                              "vmware-cpuid-freq",
+                                              "host-cache-info",
+                                              "host-phys-bits"};
+  std::vector<std::string> names;
+  for (const auto& [key, value] : json::object_at(query_cpu_model_expansion, "/model/props")) {
+    const std::string name{key};
+    const bool is_switch = switches.contains(name) || name.starts_with("x-") || name.starts_with("hv-");
+    if (value.is_bool() && value.as_bool() && !is_switch) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string richest_model(const std::map<std::string, std::size_t>& feature_counts) {
+  std::string best;
+  std::size_t most = 0;
+  for (const auto& [name, count] : feature_counts) {
+    const bool better = count > most || (count == most && name.size() < best.size());
+    if (name == "base" || !better) continue;
+    best = name;
+    most = count;
+  }
+  return best;
+}
+
 Result<HostProbe> probe_host(const std::string& accelerator, const std::filesystem::path& cache) {
   HostProbe probe;
   if (accelerator == "tcg") {
@@ -117,6 +176,10 @@ Result<HostProbe> probe_host(const std::string& accelerator, const std::filesyst
   }
   probe.machine_types = versioned_q35_types(answers->machines);
   probe.cpu_models = usable_models(answers->models);
+  probe.cpu_features = features_of(answers->whole_cpu);
+  probe.host_model = richest_model(answers->feature_counts);
+  if (probe.accelerator == Accelerator::kvm)
+    probe.cpu_vendor = json::string_at(answers->whole_cpu, "/model/props/vendor");
   return probe;
 }
 

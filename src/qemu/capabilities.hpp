@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct HostProbe {
   std::string reason;                      ///< why this accelerator, for the log
   std::vector<std::string> machine_types;  ///< versioned pc-q35 types
   std::vector<std::string> cpu_models;     ///< usable here with that accelerator
+  std::vector<std::string> cpu_features;   ///< what a guest can have here, by QEMU's names
+  std::string host_model;                  ///< the richest of the models: what `host-model` means here
+  std::string cpu_vendor;                  ///< with KVM, "AuthenticAMD"; guests in software don't care
 };
 
 /// Asks QEMU, and for "auto" measures KVM; the measurement is kept in the cache file and made once per boot. "kvm"
@@ -28,5 +32,10 @@ struct HostProbe {
 [[nodiscard]] std::vector<std::string> versioned_q35_types(const json::Value& query_machines);
 /// Models without unavailable features out of query-cpu-definitions. Pure.
 [[nodiscard]] std::vector<std::string> usable_models(const json::Value& query_cpu_definitions);
+
+/// Features that are on, out of query-cpu-model-expansion (full), without QEMU's switches that are none. Pure.
+[[nodiscard]] std::vector<std::string> features_of(const json::Value& query_cpu_model_expansion);
+/// The model with most features; of two, the shorter name. Pure.
+[[nodiscard]] std::string richest_model(const std::map<std::string, std::size_t>& feature_counts);
 
 }  // namespace godwit::qemu

@@ -27,6 +27,17 @@ TEST(CpuModels, AreThoseThatLackNothingAndMayMigrate) {
   EXPECT_EQ(usable_models(*models), std::vector<std::string>{"qemu64"});
 }
 
+TEST(CpuFeatures, AreWhatAGuestCanHave) {
+  const auto answer = json::parse(R"({"model":{"name":"max","props":{"avx2":true,"svm":false,"sse4.1":true,"kvm":true,
+    "x-vendor-cpuid-only":true,"hv-relaxed":true,"level":13,"migratable":true,"vendor":"AuthenticAMD"}}})");
+  EXPECT_EQ(features_of(*answer), (std::vector<std::string>{"avx2", "sse4.1"}));
+}
+
+TEST(HostModel, IsTheRichestByItsShortestName) {
+  EXPECT_EQ(richest_model({{"base", 90}, {"Penryn", 50}, {"Westmere", 58}, {"Westmere-v1", 58}}), "Westmere");
+  EXPECT_EQ(richest_model({}), "");
+}
+
 TEST(ProbeHost, AsksTheRealQemu) {
   if (!run_program({.argv = {"qemu-system-x86_64", "--version"}}, Deadline::after(std::chrono::seconds{30}))) {
     GTEST_SKIP() << "no QEMU here";
@@ -38,6 +49,9 @@ TEST(ProbeHost, AsksTheRealQemu) {
   EXPECT_EQ(probe->accelerator, Accelerator::tcg);
   ASSERT_FALSE(probe->machine_types.empty());
   EXPECT_TRUE(probe->machine_types.front().starts_with("pc-q35-"));
+  EXPECT_NE(std::find(probe->cpu_models.begin(), probe->cpu_models.end(), probe->host_model), probe->cpu_models.end());
+  EXPECT_NE(std::find(probe->cpu_features.begin(), probe->cpu_features.end(), "sse2"), probe->cpu_features.end());
+  EXPECT_EQ(probe->cpu_vendor, "");
   EXPECT_NE(std::find(probe->cpu_models.begin(), probe->cpu_models.end(), "qemu64-v1"), probe->cpu_models.end());
 }
 

@@ -16,8 +16,7 @@ void add_basics(Arguments& out, const MachineSpec& spec) {
   out.add("-display", "none");
   out.add("-only-migratable");
   out.add("-S");
-  // graphics=off sends the BIOS's screen to the serial console.
-  out.add("-machine", spec.machine_type + ",usb=off,vmport=off,smm=off,graphics=off,dump-guest-core=off");
+  out.add("-machine", machine_of(spec));
   if (spec.accelerator == Accelerator::tcg) {
     out.add("-accel", "tcg,thread=multi" +
                           (spec.tcg_tb_size_mb > 0 ? fmt::format(",tb-size={}", spec.tcg_tb_size_mb) : std::string{}));
@@ -32,19 +31,21 @@ void add_basics(Arguments& out, const MachineSpec& spec) {
                               spec.sockets, spec.cores, spec.threads));
   out.add("-m", fmt::format("size={}M", spec.memory_bytes >> 20));
   out.add("-overcommit", "mem-lock=off");
-  out.add("-rtc", "base=utc,driftfix=slew");
+  add_clock(out, spec);
   out.add("-boot", "menu=off,strict=on");
   out.add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   out.add("-msg", "timestamp=on");
 }
 
-void add_channels(Arguments& out, const MachinePaths& paths) {
+void add_channels(Arguments& out, const MachineSpec& spec, const MachinePaths& paths) {
   out.add("-chardev", socket_chardev("monitor", paths.monitor));
   out.add("-mon", "chardev=monitor,mode=control");
   out.add("-chardev", socket_chardev("oob", paths.oob_monitor));
   out.add("-mon", "chardev=oob,mode=control");
-  out.add("-chardev", socket_chardev("console", paths.console) +
-                          fmt::format(",logfile={},logappend=on", escape_commas(paths.console_log)));
+  if (!spec.devices.serial_console) return;
+  const std::string log =
+      spec.devices.console_log ? fmt::format(",logfile={},logappend=on", escape_commas(paths.console_log)) : "";
+  out.add("-chardev", socket_chardev("console", paths.console) + log);
   out.add("-device", json::Object{{"driver", "isa-serial"}, {"id", "serial0"}, {"chardev", "console"}, {"index", 0}});
 }
 
@@ -57,7 +58,8 @@ MachinePaths MachinePaths::in(const std::filesystem::path& directory) {
                       .oob_monitor = directory / "oob.sock",
                       .console = directory / "console.sock",
                       .console_log = directory / "console.log",
-                      .vnc = directory / "vnc.sock"};
+                      .vnc = directory / "vnc.sock",
+                      .tpm = directory / "tpm.sock"};
 }
 
 Result<std::vector<std::string>> command_line(const MachineSpec& spec, const MachinePaths& paths,
@@ -65,7 +67,8 @@ Result<std::vector<std::string>> command_line(const MachineSpec& spec, const Mac
   if (auto good = check(spec, paths); !good) return fail(good.error().within("machine " + spec.name));
   Arguments out{program};
   add_basics(out, spec);
-  add_channels(out, paths);
+  add_channels(out, spec, paths);
+  add_firmware(out, spec);
   add_devices(out, spec, paths);
   for (std::size_t i = 0; i < spec.nics.size(); ++i) add_nic(out, spec.nics[i], i);
   for (std::size_t i = 0; i < spec.disks.size(); ++i) add_disk(out, spec.disks[i], i);

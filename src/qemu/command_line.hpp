@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "qemu/platform.hpp"
 
 namespace godwit::qemu {
 
@@ -25,12 +26,15 @@ struct Disk {
   bool operator==(const Disk&) const = default;
 };
 
-/// virtio-net on a tap that is already open.
+/// A network card on a tap that is already open.
 struct Nic {
-  std::string id;            ///< "default"; unique
-  std::string mac;           ///< "02:00:00:00:00:01"
-  std::vector<int> tap_fds;  ///< one a queue; the same numbers here and in QEMU
-  int mtu = 0;               ///< told to the guest; 0 = nothing told
+  std::string id;                ///< "default"; unique
+  std::string mac;               ///< "02:00:00:00:00:01"
+  std::vector<int> tap_fds;      ///< one a queue; the same numbers here and in QEMU
+  int mtu = 0;                   ///< told to the guest by virtio; 0 = nothing told
+  std::string model = "virtio";  ///< "virtio", "e1000", "e1000e", "rtl8139"
+  int boot_index = 0;            ///< 1 = first; 0 = not booted from
+  int acpi_index = 0;            ///< gives the guest's name of the card, "eno1"; 0 = none
 
   bool operator==(const Nic&) const = default;
 };
@@ -42,6 +46,7 @@ struct MachinePaths {
   std::filesystem::path console;      ///< the first serial port, one client at a time
   std::filesystem::path console_log;  ///< everything that the serial port printed
   std::filesystem::path vnc;          ///< RFB, when there is a video device; many clients
+  std::filesystem::path tpm;          ///< where swtpm listens, when there is a TPM
 
   [[nodiscard]] static MachinePaths in(const std::filesystem::path& directory);
   bool operator==(const MachinePaths&) const = default;
@@ -59,7 +64,10 @@ struct MachineSpec {
   std::int64_t memory_bytes = 0;  ///< a multiple of 1 MiB
   std::vector<Disk> disks = {};   ///< the order gives the PCI addresses: never change it for a running guest
   std::vector<Nic> nics = {};
-  std::string video = {};               ///< "vga": a screen, seen by VNC; "": none
+  Devices devices = {};
+  Platform platform = {};
+  Firmware firmware = {};
+  Clock clock = {};
   int tcg_tb_size_mb = 0;               ///< TCG's translation cache; 0 = QEMU's default (a part of the host's memory)
   int kvm_fd = -1;                      ///< an open /dev/kvm to be used, so that QEMU's user needs no right on it
   bool incoming = false;                ///< waits for migrate-incoming

@@ -97,16 +97,51 @@ Result<> check_nics(const std::vector<Nic>& nics) {
     if (nic.tap_fds.empty() || std::any_of(nic.tap_fds.begin(), nic.tap_fds.end(), [](int fd) { return fd < 3; })) {
       return wrong(fmt::format("interface {} has no open tap", nic.id));
     }
+    if (nic.model != "virtio" && nic.model != "e1000" && nic.model != "e1000e" && nic.model != "rtl8139") {
+      return wrong(fmt::format("interface {}: model \"{}\"", nic.id, nic.model));
+    }
+    if (nic.boot_index < 0) return wrong(fmt::format("interface {}: boot index {}", nic.id, nic.boot_index));
     if (nic.mtu != 0 && (nic.mtu < 68 || nic.mtu > 65535))
       return wrong(fmt::format("interface {}: MTU {}", nic.id, nic.mtu));
   }
   return {};
 }
 
+bool among(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+Result<> check_devices(const Devices& devices) {
+  if (!among(devices.video, {"", "vga", "virtio", "bochs", "cirrus"})) {
+    return wrong(fmt::format("screen \"{}\"", devices.video));
+  }
+  if (!among(devices.sound, {"", "ich9", "ac97"})) return wrong(fmt::format("sound \"{}\"", devices.sound));
+  if (!among(devices.watchdog, {"", "reset", "poweroff", "shutdown"})) {
+    return wrong(fmt::format("watchdog's action \"{}\"", devices.watchdog));
+  }
+  const auto on_virtio = std::count(devices.tablets.begin(), devices.tablets.end(), "virtio");
+  const auto on_usb = std::count(devices.tablets.begin(), devices.tablets.end(), "usb");
+  if (on_virtio > 1 || on_usb > 4 || on_virtio + on_usb != static_cast<std::ptrdiff_t>(devices.tablets.size())) {
+    return wrong("tablets: up to 4 on usb and one on virtio");
+  }
+  return {};
+}
+
+Result<> check_platform(const MachineSpec& spec) {
+  const Clock& clock = spec.clock;
+  if (!is_word(clock.base, ":")) return wrong(fmt::format("the clock's base \"{}\"", clock.base));
+  if (!among(clock.pit_policy, {"", "delay", "discard"})) return wrong("the interval timer's policy");
+  const Uefi& uefi = spec.firmware.uefi;
+  if (uefi.code.empty()) return {};
+  if (!uefi.code.is_absolute() || !uefi.variables.is_absolute()) return wrong("firmware's paths are not absolute");
+  if (uefi.secure_boot && !spec.platform.smm) return wrong("secure boot needs SMM");
+  return {};
+}
+
 }  // namespace
 
 Result<> check(const MachineSpec& spec, const MachinePaths& paths) {
-  for (const auto& path : {paths.monitor, paths.oob_monitor, paths.console, paths.vnc}) {
+  for (const auto& path : {paths.monitor, paths.oob_monitor, paths.console, paths.vnc, paths.tpm}) {
     if (!path.is_absolute()) return wrong(fmt::format("socket \"{}\" is not absolute", path.string()));
     if (path.string().size() > longest_socket_path) {
       return wrong(fmt::format("socket {} is longer than {} bytes", path.string(), longest_socket_path));
@@ -114,7 +149,9 @@ Result<> check(const MachineSpec& spec, const MachinePaths& paths) {
   }
   if (auto good = check_machine(spec); !good) return good;
   if (auto good = check_disks(spec.disks); !good) return good;
-  return check_nics(spec.nics);
+  if (auto good = check_nics(spec.nics); !good) return good;
+  if (auto good = check_devices(spec.devices); !good) return good;
+  return check_platform(spec);
 }
 
 }  // namespace godwit::qemu

@@ -6,6 +6,9 @@
 
 namespace godwit::qemu {
 
+[[nodiscard]] std::string machine_of(const MachineSpec& spec);
+void add_clock(Arguments& out, const MachineSpec& spec);
+void add_firmware(Arguments& out, const MachineSpec& spec);
 void add_nic(Arguments& out, const Nic& nic, std::size_t index);
 void add_disk(Arguments& out, const Disk& disk, std::size_t index);
 void add_devices(Arguments& out, const MachineSpec& spec, const MachinePaths& paths);

@@ -140,10 +140,80 @@ TEST(CommandLine, AddressesStayWhenANeighbourComes) {
 
 TEST(CommandLine, AScreenComesWithItsSocket) {
   MachineSpec spec = ordinary();
-  spec.video = "vga";
+  spec.devices.video = "vga";
   const auto line = line_of(spec);
   EXPECT_TRUE(has(line, "unix:/run/vm/vnc.sock"));
   EXPECT_TRUE(has(line, R"({"driver":"VGA","id":"video0","bus":"pcie.0","addr":"0x1e"})"));
+}
+
+// Addresses are the ledger's: a guest that has one of these devices finds it there on the next host too.
+TEST(CommandLine, EachDeviceHasItsAddress) {
+  MachineSpec spec = ordinary();
+  spec.devices = {.video = "virtio",
+                  .balloon = true,
+                  .tablets = {"usb", "virtio", "usb"},
+                  .sound = "ich9",
+                  .watchdog = "poweroff",
+                  .tpm_state = "/shared/tpm"};
+  const auto line = line_of(spec);
+  for (const auto* device :
+       {R"({"driver":"virtio-vga","id":"video0","bus":"pcie.0","addr":"0x1e"})",
+        R"({"driver":"i6300esb","id":"watchdog0","bus":"pcie.0","addr":"0x1d"})",
+        R"({"driver":"virtio-balloon-pci","id":"balloon0","bus":"pcie.0","addr":"0x1c","disable-legacy":"on"})",
+        R"({"driver":"ich9-intel-hda","id":"sound0","bus":"pcie.0","addr":"0x1b"})",
+        R"({"driver":"qemu-xhci","id":"usb","bus":"pcie.0","addr":"0x1a"})",
+        R"({"driver":"virtio-tablet-pci","id":"tablet-virtio","bus":"pcie.0","addr":"0x19","disable-legacy":"on"})",
+        R"({"driver":"usb-tablet","id":"tablet-usb2","bus":"usb.0","port":"2"})",
+        R"({"driver":"tpm-crb","id":"tpm-crb0","tpmdev":"tpm0"})", "watchdog=poweroff",
+        "socket,id=tpm,path=/run/vm/tpm.sock"}) {
+    EXPECT_TRUE(has(line, device)) << device;
+  }
+  spec.devices.sound = "ac97";
+  EXPECT_TRUE(has(line_of(spec), R"({"driver":"AC97","id":"sound0","bus":"pcie.0","addr":"0x1b","audiodev":"audio"})"));
+}
+
+TEST(CommandLine, SaysWhatPlatformClockAndFirmwareAre) {
+  MachineSpec spec = ordinary();
+  spec.platform = {.acpi = false, .smm = true, .hpet = false, .pit = false};
+  spec.clock = {.base = "2026-12-01T04:00:00", .catch_up = false, .guest_time = true, .pit_policy = "delay"};
+  spec.firmware = {.serial = "a,b",
+                   .chassis = {.manufacturer = "M", .asset = "A"},
+                   .uefi = {.code = "/fw/code.fd", .variables = "/vm/vars.fd", .secure_boot = true}};
+  const auto line = line_of(spec);
+  EXPECT_TRUE(has(line,
+                  "pc-q35-10.0,usb=off,vmport=off,smm=on,graphics=off,dump-guest-core=off,acpi=off,hpet=off,pit=off,"
+                  "pflash0=firmware,pflash1=variables"));
+  EXPECT_TRUE(has(line, "base=2026-12-01T04:00:00,clock=vm"));
+  EXPECT_EQ(holding(line, "kvm-pit"), "");  // there is none with software emulation
+  EXPECT_TRUE(has(line, "type=1,serial=a,,b"));
+  EXPECT_TRUE(has(line, "type=3,manufacturer=M,asset=A"));
+  EXPECT_TRUE(has(line, R"({"driver":"raw","node-name":"variables","read-only":false,"file":{"driver":"file",)"
+                        R"("filename":"/vm/vars.fd","locking":"on","read-only":false}})"));
+  EXPECT_TRUE(has(line, "driver=cfi.pflash01,property=secure,value=on"));
+  spec.platform.smm = false;
+  EXPECT_NE(problem_of(spec).find("SMM"), std::string::npos);
+}
+
+TEST(CommandLine, ConsoleCanBeLeftOutOrUnlogged) {
+  MachineSpec spec = ordinary();
+  spec.devices.console_log = false;
+  EXPECT_TRUE(has(line_of(spec), "socket,id=console,path=/run/vm/console.sock,server=on,wait=off"));
+  spec.devices.serial_console = false;
+  EXPECT_EQ(holding(line_of(spec), "console"), "");
+}
+
+TEST(CommandLine, CardsOfOtherModelsHaveNoWordOfVirtio) {
+  MachineSpec spec = ordinary();
+  spec.nics.front() = Nic{.id = "default",
+                          .mac = "02:00:00:00:00:01",
+                          .tap_fds = {20},
+                          .mtu = 1450,
+                          .model = "e1000e",
+                          .boot_index = 2,
+                          .acpi_index = 5};
+  EXPECT_TRUE(has(line_of(spec),
+                  R"({"driver":"e1000e","id":"net-default","netdev":"tap-default",)"
+                  R"("mac":"02:00:00:00:00:01","bus":"pcie.0","addr":"0x2","bootindex":2,"acpi-index":5})"));
 }
 
 TEST(CommandLine, UsesAnOpenKvm) {

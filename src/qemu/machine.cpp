@@ -51,6 +51,7 @@ ProcessSpec process_spec(const MachineSpec& spec, const RunOptions& options, std
   process.user = options.user;
   process.network_namespace = options.network_namespace;
   process.own_session = true;
+  if (!spec.clock.timezone.empty()) process.extra_environment["TZ"] = spec.clock.timezone;
   for (const Nic& nic : spec.nics) {
     for (const int fd : nic.tap_fds) process.inherited.emplace_back(fd, fd);
   }

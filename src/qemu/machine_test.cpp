@@ -120,6 +120,32 @@ TEST_F(MachineTest, StartsStoppedRunsStopsAndQuits) {
   EXPECT_EQ((*machine)->execute("query-status", json::Object{}, soon()).error().code, Code::unavailable);
 }
 
+// Each set is a machine that the real QEMU takes; what it would refuse no test of words finds.
+TEST_F(MachineTest, StartsWithEverySetOfDevices) {
+  std::vector<MachineSpec> specs(5, tiny());
+  specs[0].devices = {.video = "virtio", .balloon = true, .tablets = {"usb", "usb", "usb", "usb", "virtio"}};
+  specs[0].devices.sound = "ac97";
+  specs[0].devices.watchdog = "poweroff";
+  specs[1].devices = {.video = "bochs", .serial_console = false, .watchdog = "shutdown"};
+  specs[1].platform = {.acpi = false, .smm = true, .hpet = false, .pit = false};
+  specs[2].devices.video = "cirrus";
+  specs[2].clock = {.base = "localtime", .timezone = "Europe/Vienna", .catch_up = false, .guest_time = true};
+  specs[3].clock.base = "2026-12-01T04:00:00";
+  specs[3].firmware = {.serial = "S,1", .chassis = {.manufacturer = "M", .version = "1", .serial = "2", .asset = "3"}};
+  specs[3].cpu_model = "Westmere,+avx2,-vmx,enforce";
+  specs[4].cpu_model = "max";
+  specs[4].sockets = 2;
+  specs[4].cores = 2;
+  specs[4].threads = 2;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    auto machine = Machine::start(specs[i], options("set" + std::to_string(i)), {});
+    ASSERT_TRUE(machine) << i << ": " << machine.error().message;
+    EXPECT_TRUE((*machine)->cont(soon()));
+    EXPECT_TRUE((*machine)->status(soon())->running);
+    EXPECT_TRUE((*machine)->quit(soon()));
+  }
+}
+
 TEST_F(MachineTest, QuotesQemuWhenItDoesNotStart) {
   MachineSpec spec = tiny();
   spec.machine_type = "pc-q35-0.1";
@@ -187,7 +213,7 @@ TEST_F(MachineTest, PassesDescriptors) {
 TEST_F(MachineTest, MovesBetweenTwo) {
   MachineSpec spec = tiny();
   spec.disks.push_back(disk());
-  spec.video = "vga";
+  spec.devices = {.video = "vga", .balloon = true, .tablets = {"usb", "virtio"}, .sound = "ich9", .watchdog = "reset"};
   Witness source_witness;
   auto source = Machine::start(spec, options("a"), source_witness.handlers());
   ASSERT_TRUE(source) << source.error().message;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/quantity.hpp"
 #include "rules/addresses.hpp"
 #include "rules/findings.hpp"
 #include "rules/guest_fields.hpp"
@@ -64,6 +65,27 @@ void preset_cpu_request(json::Value& vmi, const GuestDefaults& defaults) {
   }
 }
 
+/// Without a topology a guest has as many sockets as it has CPUs by its limit, or request.
+void preset_topology(json::Value& vmi) {
+  std::int64_t sockets = 1;
+  const bool given =
+      json::int_at(vmi, "/spec/domain/cpu/cores") > 0 || json::int_at(vmi, "/spec/domain/cpu/threads") > 0;
+  for (const auto* pointer : {"/spec/domain/resources/limits/cpu", "/spec/domain/resources/requests/cpu"}) {
+    const auto* amount = json::find(vmi, pointer);
+    if (given || amount == nullptr) continue;
+    const auto cpus = amount->is_string()  ? Quantity::parse(amount->as_string())
+                      : amount->is_int64() ? Result<Quantity>{Quantity::of(amount->as_int64())}
+                                           : fail(Code::invalid, "");
+    if (cpus) sockets = std::max<std::int64_t>(1, cpus->value());
+    break;
+  }
+  for (const auto& [field, count] :
+       {std::pair{"sockets", sockets}, std::pair{"cores", std::int64_t{1}}, std::pair{"threads", std::int64_t{1}}}) {
+    const auto pointer = fmt::format("/spec/domain/cpu/{}", field);
+    if (json::int_at(vmi, pointer) == 0) json::set(vmi, pointer, count);
+  }
+}
+
 }  // namespace
 
 Result<> validate_vm(const json::Value& vm) {
@@ -106,6 +128,7 @@ void mutate_vmi(json::Value& vmi, const GuestDefaults& defaults) {
   auto type = json::string_at(vmi, "/spec/domain/machine/type");
   if (type.empty()) type = defaults.machine_type;
   json::set(vmi, "/spec/domain/machine/type", json::Value(type == "q35" ? std::string{newest_machine_type} : type));
+  preset_topology(vmi);
   preset_cpu_request(vmi, defaults);
 
   const bool bare =

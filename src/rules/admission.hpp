@@ -18,7 +18,7 @@ inline constexpr auto newest_machine_type = "pc-q35-10.0";
 struct GuestDefaults {
   std::string eviction_strategy = "None";
   std::string machine_type = newest_machine_type;
-  std::string cpu_model = {};              ///< "" : left to the node's agent
+  std::string cpu_model = "host-model";
   json::Value cpu_request = nullptr;       ///< of the whole guest, a quantity; null: by the ratio
   std::int64_t cpu_allocation_ratio = 10;  ///< virtual CPUs for each that is requested
 };
@@ -30,10 +30,9 @@ struct GuestDefaults {
 [[nodiscard]] Result<> validate_vmi(const json::Value& vmi);
 /// The spec of a VMI doesn't change.
 [[nodiscard]] Result<> validate_vmi_update(const json::Value& before, const json::Value& after);
-/// Defaults of a new VMI: evictionStrategy, machine type, CPU model, a default network, CPU request, MAC addresses, the
-/// finalizer.
-/// A guest with neither interfaces nor networks gets the pod network with `masquerade` (KubeVirt takes `bridge`, with
-/// which the guest could not migrate).
+/// Defaults of a new VMI: evictionStrategy, machine type, CPU model and topology, a default network, CPU request, MAC
+/// addresses, the finalizer. A guest with neither interfaces nor networks gets the pod network with `masquerade`
+/// (KubeVirt takes `bridge`, with which the guest could not migrate).
 void mutate_vmi(json::Value& vmi, const GuestDefaults& defaults);
 
 /// Creation of a VirtualMachineInstanceMigration. `vmi` is null when it doesn't exist; `others` are the migrations of

@@ -1,5 +1,6 @@
 #include "rules/guest_fields.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -16,16 +17,54 @@ constexpr std::array built = {
     "domain.cpu.sockets",
     "domain.cpu.threads",
     "domain.cpu.model",
+    "domain.cpu.maxSockets",
+    "domain.cpu.features[].name",
+    "domain.cpu.features[].policy",
     "domain.memory.guest",
     "domain.resources.requests.*",
     "domain.resources.limits.*",
     "domain.resources.overcommitGuestOverhead",
     "domain.machine.type",
-    "domain.devices.rng.*",
+    "domain.chassis.*",
+    "domain.clock.timer.hpet.present",
+    "domain.clock.timer.hpet.tickPolicy",
+    "domain.clock.timer.hyperv.present",
+    "domain.clock.timer.kvm.present",
+    "domain.clock.timer.pit.present",
+    "domain.clock.timer.pit.tickPolicy",
+    "domain.clock.timer.rtc.present",
+    "domain.clock.timer.rtc.tickPolicy",
+    "domain.clock.timer.rtc.track",
+    "domain.clock.timezone",
+    "domain.clock.utc.offsetSeconds",
+    "domain.features.acpi.enabled",
+    "domain.features.apic.enabled",
+    "domain.features.apic.endOfInterrupt",
+    "domain.features.hyperv.*",
+    "domain.features.kvm.hidden",
+    "domain.features.pvspinlock.enabled",
+    "domain.features.smm.enabled",
+    "domain.firmware.serial",
+    "domain.firmware.uuid",
+    "domain.firmware.bootloader.bios.useSerial",
     "domain.devices.autoattachGraphicsDevice",
+    "domain.devices.autoattachInputDevice",
     "domain.devices.autoattachMemBalloon",
     "domain.devices.autoattachPodInterface",
     "domain.devices.autoattachSerialConsole",
+    "domain.devices.blockMultiQueue",
+    "domain.devices.disableHotplug",
+    "domain.devices.inputs[].name",
+    "domain.devices.inputs[].type",
+    "domain.devices.inputs[].bus",
+    "domain.devices.logSerialConsole",
+    "domain.devices.panicDevices[].model",
+    "domain.devices.rng.*",
+    "domain.devices.sound.name",
+    "domain.devices.sound.model",
+    "domain.devices.video.type",
+    "domain.devices.watchdog.name",
+    "domain.devices.watchdog.i6300esb.action",
     "domain.devices.disks[].name",
     "domain.devices.disks[].bootOrder",
     "domain.devices.disks[].serial",
@@ -33,6 +72,9 @@ constexpr std::array built = {
     "domain.devices.interfaces[].name",
     "domain.devices.interfaces[].model",
     "domain.devices.interfaces[].macAddress",
+    "domain.devices.interfaces[].acpiIndex",
+    "domain.devices.interfaces[].bootOrder",
+    "domain.devices.interfaces[].state",
     "domain.devices.interfaces[].masquerade.*",
     "domain.devices.interfaces[].bridge.*",
     "domain.devices.interfaces[].ports.*",
@@ -109,6 +151,17 @@ void walk(const json::Value& value, const std::string& pattern, const std::strin
 }
 
 }  // namespace
+
+bool is_built(std::string_view pattern) {
+  return std::any_of(built.begin(), built.end(), [&](std::string_view each) {
+    if (!each.ends_with(".*")) return each == pattern;
+    const auto start = each.substr(0, each.size() - 2);
+    return pattern == start ||
+           (pattern.starts_with(start) && (pattern[start.size()] == '.' || pattern[start.size()] == '['));
+  });
+}
+
+std::vector<std::string> built_fields() { return {built.begin(), built.end()}; }
 
 std::vector<FieldError> unbuilt_fields(const json::Value& spec, const std::string& prefix) {
   std::vector<FieldError> found;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "rules/objects.hpp"
 
 namespace godwit::rules {
@@ -13,6 +14,7 @@ constexpr std::int64_t mebibyte = 1 << 20;
 constexpr std::int64_t process_overhead = 220 * mebibyte;
 constexpr std::int64_t translation_cache = 128 * mebibyte;  // as the node agent sets tb-size
 constexpr std::int64_t milli_cpu_per_vcpu = 100;  // a tenth of a core each: KubeVirt's cpuAllocationRatio of 10
+const std::string feature_label = "cpu-feature.node.kubevirt.io/";
 constexpr std::string_view suffix_letters = "bcdfghjklmnpqrstvwxz2456789";
 
 /// FNV-1a: a stable, even spread of names; nothing here must be unguessable.
@@ -41,8 +43,49 @@ json::Object node_selector_of(const json::Value& vmi) {
   if (!model.empty() && model != "host-model" && model != "host-passthrough") {
     selector["cpu-model.node.kubevirt.io/" + model] = "true";
   }
+  for (const auto& feature : json::array_at(vmi, "/spec/domain/cpu/features")) {
+    const auto policy = json::string_at(feature, "/policy", "require");
+    if (policy == "require") selector[feature_label + json::string_at(feature, "/name")] = "true";
+  }
   for (const auto& [key, value] : json::object_at(vmi, "/spec/nodeSelector")) selector[key] = value;
   return selector;
+}
+
+/// Features of policy `forbid`: no node that has them.
+json::Array forbidden_features(const json::Value& vmi) {
+  json::Array expressions;
+  for (const auto& feature : json::array_at(vmi, "/spec/domain/cpu/features")) {
+    if (json::string_at(feature, "/policy") != "forbid") continue;
+    expressions.push_back(
+        json::Object{{"key", feature_label + json::string_at(feature, "/name")}, {"operator", "DoesNotExist"}});
+  }
+  return expressions;
+}
+
+/// Every term of the node affinity gets the expressions: terms are alternatives.
+void require_everywhere(json::Value& pod, const json::Array& expressions) {
+  if (expressions.empty()) return;
+  const auto* pointer = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+  json::Array terms = json::array_at(pod, pointer);
+  if (terms.empty()) terms.push_back(json::Object{});
+  for (auto& term : terms) {
+    json::Array all = json::array_at(term, "/matchExpressions");
+    all.insert(all.end(), expressions.begin(), expressions.end());
+    json::set(term, "/matchExpressions", std::move(all));
+  }
+  json::set(pod, pointer, std::move(terms));
+}
+
+/// What the guest's CPU became where it was started: "Westmere,+avx2,enforce". The model moves along with a guest of
+/// `host-model`, and the features that it was given.
+void select_same_cpu(json::Object& selector, const json::Value& vmi) {
+  if (json::string_at(vmi, "/spec/domain/cpu/model", "host-model") != "host-model") return;
+  const auto words = split(annotation_of(vmi, "godwit.io/cpu"), ',');
+  if (words.empty() || words.front().empty()) return;
+  selector["cpu-model-migration.node.kubevirt.io/" + words.front()] = "true";
+  for (const auto& word : words) {
+    if (word.starts_with('+')) selector[feature_label + word.substr(1)] = "true";
+  }
 }
 
 /// The owner's agent alone may end a guest: a silent node must not lose its pods to an eviction.
@@ -91,6 +134,7 @@ json::Value base_pod(const json::Value& vmi, std::string_view seed, std::string_
   json::set(pod, "/spec/tolerations", tolerations_of(vmi));
   json::set(pod, "/spec/volumes", claims_of(vmi));
   if (const auto* affinity = json::find(vmi, "/spec/affinity")) json::set(pod, "/spec/affinity", *affinity);
+  require_everywhere(pod, forbidden_features(vmi));
   if (const auto scheduler = json::string_at(vmi, "/spec/schedulerName"); !scheduler.empty()) {
     json::set(pod, "/spec/schedulerName", json::Value(scheduler));
   }
@@ -142,6 +186,10 @@ json::Value target_pod(const json::Value& vmi, const json::Value& vmim, const js
   json::Object selector = json::object_at(vmim, "/spec/addedNodeSelector");
   for (const auto& [key, value] : json::object_at(pod, "/spec/nodeSelector")) selector[key] = value;
   if (!accelerator.empty()) selector["godwit.io/accelerator"] = accelerator;
+  select_same_cpu(selector, vmi);
+  for (const auto& [key, value] : json::object_at(source_node, "/metadata/labels")) {
+    if (key.starts_with("cpu-vendor.node.kubevirt.io/")) selector[key] = value;
+  }
   json::set(pod, "/spec/nodeSelector", std::move(selector));
 
   constexpr auto required = "requiredDuringSchedulingIgnoredDuringExecution";

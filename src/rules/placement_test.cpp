@@ -125,6 +125,40 @@ TEST_F(PlacementTest, AMigrationsTargetKeepsOffTheSource) {
   EXPECT_EQ(place_now().node, "");
 }
 
+TEST(LauncherPod, GoesWhereItsCpuIs) {
+  auto vmi = yaml(
+      "{metadata: {name: v, namespace: ns, uid: vu}, spec: {domain: {memory: {guest: 1Gi}, cpu: {model: Penryn, "
+      "features: [{name: aes}, {name: avx, policy: optional}, {name: svm, policy: forbid}]}}, affinity: {nodeAffinity: "
+      "{requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: "
+      "Exists}]}, {}]}}}}}");
+  auto made = launcher_pod(vmi);
+  EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/cpu-model.node.kubevirt.io~1Penryn"), "true");
+  EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/cpu-feature.node.kubevirt.io~1aes"), "true");
+  EXPECT_EQ(json::find(made, "/spec/nodeSelector/cpu-feature.node.kubevirt.io~1avx"), nullptr);
+  const std::string terms =
+      "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+  EXPECT_EQ(json::string_at(made, terms + "/0/matchExpressions/1/key"), "cpu-feature.node.kubevirt.io/svm");
+  EXPECT_EQ(json::string_at(made, terms + "/1/matchExpressions/0/operator"), "DoesNotExist");
+}
+
+TEST(TargetPod, OfHostModelLooksForTheModelThatTheGuestGot) {
+  auto vmi = yaml(
+      "{metadata: {name: v, namespace: ns, uid: vu, annotations: {godwit.io/cpu: 'EPYC,+avx2,-svm,enforce'}}, spec: "
+      "{domain: {memory: {guest: 1Gi}, cpu: {model: host-model}}}}");
+  const auto vmim = yaml("{metadata: {name: m, namespace: ns, uid: mu}, spec: {vmiName: v}}");
+  const auto node = yaml(
+      "{metadata: {name: n, labels: {cpu-vendor.node.kubevirt.io/AMD: 'true', host-model-cpu.node.kubevirt.io/Other: "
+      "'true'}}}");
+  const auto selector = json::object_at(target_pod(vmi, vmim, node), "/spec/nodeSelector");
+  EXPECT_TRUE(selector.contains("cpu-model-migration.node.kubevirt.io/EPYC"));
+  EXPECT_TRUE(selector.contains("cpu-feature.node.kubevirt.io/avx2"));
+  EXPECT_TRUE(selector.contains("cpu-vendor.node.kubevirt.io/AMD"));
+  EXPECT_FALSE(selector.contains("cpu-feature.node.kubevirt.io/svm"));
+  json::set(vmi, "/spec/domain/cpu/model", "host-passthrough");
+  EXPECT_FALSE(json::object_at(target_pod(vmi, vmim, node), "/spec/nodeSelector")
+                   .contains("cpu-model-migration.node.kubevirt.io/EPYC"));
+}
+
 TEST(LauncherPod, IsWhatTheContractSays) {
   const auto vmi = yaml(
       "{metadata: {name: v, namespace: ns, uid: vu, labels: {mine: x, kubevirt.io/migrationTargetNodeName: z}}, spec: "
