@@ -143,6 +143,7 @@ class FakeNetwork final : public NetworkPort {
 
 class FakeMarker final : public Marker {
  public:
+  Result<> prepare(const std::string& /*migration_uid*/) override { return {}; }
   Result<> write(const std::string& migration_uid) override {
     const std::scoped_lock lock{mutex_};
     written_ = migration_uid;

@@ -61,10 +61,12 @@ class NetworkPort {
   virtual Result<> announce() = 0;  ///< tells the network that the guest is here (after `cont`)
 };
 
-/// The started-marker of one VMI on this host's disk: written and fsynced before a target's first `cont`.
+/// The started-marker of one VMI on this host's disk: written and synced before a target's first `cont`.
 class Marker {
  public:
   virtual ~Marker() = default;
+  /// Does beforehand what takes time, so that writing within the guest's pause is quick. The marker isn't present yet.
+  virtual Result<> prepare(const std::string& migration_uid) = 0;
   virtual Result<> write(const std::string& migration_uid) = 0;
   [[nodiscard]] virtual bool present(const std::string& migration_uid) = 0;
 };

@@ -140,7 +140,8 @@ struct TargetDriver::State {
   }
 
   std::optional<Event> prepare() {
-    auto ready = configure_target(migration, spec);
+    auto ready = ports.marker->prepare(spec.migration_uid);
+    if (ready) ready = configure_target(migration, spec);
     if (ready) ready = tunnel.start(spec.program, listen_spec(spec), spec.directory / "tunnel-target.log");
     if (ready) return std::nullopt;  // goes on when the tunnel says "listening"
     return Event{.kind = Event::Kind::failed, .reason = ready.error().message};
