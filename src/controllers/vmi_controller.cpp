@@ -9,6 +9,7 @@
 #include "rules/launcher_pod.hpp"
 #include "rules/objects.hpp"
 #include "rules/ownership.hpp"
+#include "rules/vm_state.hpp"
 
 namespace godwit::controllers {
 namespace {
@@ -139,6 +140,7 @@ Result<> VmiController::ensure_pod(const json::Value& vmi) {
     return rules::label_of(*pod, "kubevirt.io/migrationJobUID").empty() && !rules::is_final(*pod);
   });
   if (!has_pod) {
+    if (auto made = ensure_state_claim(vmi); !made) return made;
     // An ended pod of the same name is in the way of a new one.
     for (const auto& pod : pods) {
       if (!rules::is_final(*pod) || rules::is_deleting(*pod)) continue;
@@ -170,6 +172,21 @@ Result<> VmiController::ensure_pod(const json::Value& vmi) {
   };
   if (!written && !refused(written.error().code)) return fail(written.error());
   return {};
+}
+
+/// Where UEFI variables and TPM are kept, before the pod that names it. It is made once and stays for the next start.
+Result<> VmiController::ensure_state_claim(const json::Value& vmi) {
+  if (!rules::needs_vm_state(vmi)) return {};
+  const auto ns = json::string_at(vmi, "/metadata/namespace");
+  if (context_.informers.claims.cache().get({ns, rules::vm_state_claim_name(vmi)})) return {};
+  const auto all = context_.informers.kubevirts.cache().list();
+  const auto storage_class =
+      all.empty() ? std::string{} : json::string_at(*all.front(), "/spec/configuration/vmStateStorageClass");
+  const auto created = context_.client.create(persistent_volume_claims, ns, rules::vm_state_claim(vmi, storage_class));
+  if (created || created.error().code == Code::already_exists) return {};
+  context_.events.record(vmi, kube::EventType::warning, "FailedCreate",
+                         fmt::format("Error creating the claim for persistent state: {}", created.error().message));
+  return fail(created.error().within("creating the claim for persistent state"));
 }
 
 /// Conditions are a list that the agent writes too: guarded by what was read.

@@ -20,6 +20,7 @@ class VmiController {
   [[nodiscard]] Result<kube::Again> finish(const json::Value& vmi);
   [[nodiscard]] Result<json::Value> begin(const json::Value& vmi);
   [[nodiscard]] Result<> ensure_pod(const json::Value& vmi);
+  [[nodiscard]] Result<> ensure_state_claim(const json::Value& vmi);
   [[nodiscard]] Result<> write_conditions(const json::Value& vmi);
   [[nodiscard]] Result<std::string> take_address(const json::Value& vmi);
   Context& context_;

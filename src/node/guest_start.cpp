@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "kube/modify.hpp"
 #include "migrate/handover.hpp"
+#include "node/guest_state.hpp"
 #include "node/guests.hpp"
 #include "node/pod_status.hpp"
 #include "node/vmi_status.hpp"
@@ -98,6 +99,11 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
   if (!volumes) return fail(volumes.error());
   auto plan = plan_guest(vmi, *volumes, options_.network, options_.host, std::chrono::system_clock::now());
   if (!plan) return fail(plan.error());
+  const auto own_directory = paths_.machine(json::string_at(pod, "/metadata/uid"));
+  const auto kept = volumes->find(vm_state);
+  name_state(vmi, own_directory, kept == volumes->end() ? std::nullopt : std::optional{kept->second}, {},
+             plan->machine);
+  if (auto made = make_state(vmi, plan->machine, {}, role); !made) return fail(made.error());
   auto guest = std::make_shared<Guest>();
   guest->record = {.vmi = kube::key_of(vmi),
                    .vmi_uid = json::string_at(vmi, "/metadata/uid"),
@@ -124,8 +130,7 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
   tell(guest->record, fmt::format("starting QEMU, machine {}, accelerator {}{}", plan->machine.machine_type,
                                   qemu::name_of(options_.host.accelerator),
                                   role == Role::incoming ? ", to receive the guest from " + guest->record.peer : ""));
-  auto machine =
-      qemu::Machine::start(plan->machine, {.directory = paths_.machine(guest->record.pod_uid)}, handlers_of(guest));
+  auto machine = qemu::Machine::start(plan->machine, {.directory = own_directory}, handlers_of(guest));
   logs_.add_qemu_log(guest->record.pod_uid, qemu::log_of(paths_.machine(guest->record.pod_uid)));
   if (!machine) {
     tell(guest->record, machine.error().message);

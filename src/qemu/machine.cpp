@@ -18,6 +18,7 @@
 #include "qemu/death_watch.hpp"
 #include "qemu/process_record.hpp"
 #include "qemu/qmp_socket.hpp"
+#include "qemu/tpm.hpp"
 
 namespace godwit::qemu {
 namespace {
@@ -35,6 +36,7 @@ Result<> prepare_directory(const RunOptions& options) {
     return fail_errno(options.directory.string());
   }
   if (::chmod(options.directory.c_str(), 0700) != 0) return fail_errno(options.directory.string());
+  end_tpm(options.directory);
   std::error_code error;
   std::filesystem::rename(options.directory / log_name, options.directory / (std::string{log_name} + ".1"), error);
   const MachinePaths paths = MachinePaths::in(options.directory);
@@ -160,6 +162,16 @@ Result<std::unique_ptr<Machine>> Machine::start(const MachineSpec& wanted, const
   auto argv = command_line(spec, MachinePaths::in(options.directory), options.program);
   if (!argv) return fail(argv.error());
   if (auto ready = prepare_directory(options); !ready) return fail(ready.error());
+  std::optional<TpmEmulator> tpm;
+  if (!spec.devices.tpm_state.empty()) {
+    auto started = TpmEmulator::start({.directory = options.directory,
+                                       .state = spec.devices.tpm_state,
+                                       .user = options.user,
+                                       .incoming = spec.incoming},
+                                      Deadline::after(options.start_timeout));
+    if (!started) return fail(started.error());
+    tpm.emplace(std::move(*started));
+  }
   auto process = Process::spawn(process_spec(spec, options, std::move(*argv)));
   if (!process) return fail(process.error());
 
@@ -180,6 +192,7 @@ Result<std::unique_ptr<Machine>> Machine::start(const MachineSpec& wanted, const
   if (auto connected = state->connect(Deadline::after(options.start_timeout)); !connected) {
     return fail(state->give_up(connected.error()).within("QEMU did not start"));
   }
+  if (tpm) tpm->leave();
   return std::unique_ptr<Machine>{new Machine{std::move(state)}};
 }
 
@@ -205,7 +218,10 @@ Result<std::unique_ptr<Machine>> Machine::adopt(const std::filesystem::path& dir
 Result<> Machine::kill_stale(const std::filesystem::path& directory, Deadline deadline) {
   for (;;) {
     auto found = find_process(directory);
-    if (!found) return {};
+    if (!found) {
+      end_tpm(directory);
+      return {};
+    }
     DeathWatch watch{std::move(found->pidfd), directory / log_name, {}, {}};
     if (auto sent = watch.signal(SIGKILL); !sent) return sent;
     if (auto ended = watch.wait(deadline); !ended) return fail(ended.error());

@@ -61,6 +61,8 @@ class MachineTest : public ::testing::Test {
     std::filesystem::permissions(temporary_->path(), std::filesystem::perms{0755});
   }
   void TearDown() override {
+    source_.reset();
+    target_.reset();
     if (!temporary_) return;
     for (const auto& entry : std::filesystem::directory_iterator{temporary_->path()}) {
       if (entry.is_directory()) (void)Machine::kill_stale(entry.path(), soon());
@@ -93,7 +95,39 @@ class MachineTest : public ::testing::Test {
             [&](const std::string& c, const json::Value& a, Deadline d) { return machine.execute_oob(c, a, d); }};
   }
 
+  /// Runs the one, and moves its guest to the other; neither is running afterwards.
+  void move(const MachineSpec& from, MachineSpec to) {
+    auto source = Machine::start(from, options("a"), source_witness_.handlers());
+    ASSERT_TRUE(source) << source.error().message;
+    source_ = std::move(*source);
+    ASSERT_TRUE(source_->cont(soon()));
+    to.incoming = true;
+    auto target = Machine::start(to, options("b"), target_witness_.handlers());
+    ASSERT_TRUE(target) << target.error().message;
+    target_ = std::move(*target);
+    EXPECT_EQ(target_->status(soon())->state, "inmigrate");
+    Migration sends = migration_of(*source_);
+    Migration receives = migration_of(*target_);
+    const std::set<std::string> capabilities{"return-path", "late-block-activate", "validate-uuid"};
+    for (Migration* side : {&sends, &receives}) {
+      auto set = side->set_capabilities(capabilities, soon());
+      ASSERT_TRUE(set) << set.error().message;
+      set = side->set_parameters(MigrationParameters{}, soon());
+      ASSERT_TRUE(set) << set.error().message;
+    }
+    // The source's QEMU must reach the socket that the target's made: they run as the same user.
+    const std::string uri = "unix:" + (directory("b") / "incoming.sock").string();
+    ASSERT_TRUE(receives.incoming(uri, soon()));
+    ASSERT_TRUE(sends.migrate(uri, soon()));
+    EXPECT_TRUE(source_witness_.saw("MIGRATION", "completed"));
+    EXPECT_TRUE(target_witness_.saw("MIGRATION", "completed"));
+  }
+
   std::optional<TemporaryDirectory> temporary_;
+  Witness source_witness_;
+  Witness target_witness_;
+  std::unique_ptr<Machine> source_;
+  std::unique_ptr<Machine> target_;
 };
 
 TEST_F(MachineTest, StartsStoppedRunsStopsAndQuits) {
@@ -214,48 +248,87 @@ TEST_F(MachineTest, MovesBetweenTwo) {
   MachineSpec spec = tiny();
   spec.disks.push_back(disk());
   spec.devices = {.video = "vga", .balloon = true, .tablets = {"usb", "virtio"}, .sound = "ich9", .watchdog = "reset"};
-  Witness source_witness;
-  auto source = Machine::start(spec, options("a"), source_witness.handlers());
-  ASSERT_TRUE(source) << source.error().message;
-  ASSERT_TRUE((*source)->cont(soon()));
-  spec.incoming = true;
-  Witness target_witness;
-  auto target = Machine::start(spec, options("b"), target_witness.handlers());
-  ASSERT_TRUE(target) << target.error().message;
-  EXPECT_EQ((*target)->status(soon())->state, "inmigrate");
-
-  Migration from = migration_of(**source);
-  Migration to = migration_of(**target);
-  const std::set<std::string> capabilities{"return-path", "late-block-activate", "validate-uuid"};
-  MigrationParameters parameters;
-  for (Migration* side : {&from, &to}) {
-    auto set = side->set_capabilities(capabilities, soon());
-    ASSERT_TRUE(set) << set.error().message;
-    set = side->set_parameters(parameters, soon());
-    ASSERT_TRUE(set) << set.error().message;
-  }
-  // The source's QEMU must reach the socket that the target's made: they run as the same user.
-  const std::string uri = "unix:" + (directory("b") / "incoming.sock").string();
-  ASSERT_TRUE(to.incoming(uri, soon()));
-  ASSERT_TRUE(from.migrate(uri, soon()));
-  EXPECT_TRUE(source_witness.saw("MIGRATION", "completed"));
-  EXPECT_TRUE(target_witness.saw("MIGRATION", "completed"));
-  auto info = from.query_final(soon());
+  ASSERT_NO_FATAL_FAILURE(move(spec, spec));
+  auto info = migration_of(*source_).query_final(soon());
   ASSERT_TRUE(info);
   EXPECT_EQ(info->status, MigrationStatus::completed);
   EXPECT_GT(info->total_ms, 0);
   EXPECT_GT(info->ram.total, 16LL << 20);
   // "completed" is told a moment before the run state changes.
   const Deadline settled = soon();
-  while ((*source)->status(soon())->state == "finish-migrate" && !settled.passed()) std::this_thread::yield();
-  EXPECT_EQ((*source)->status(soon())->state, "postmigrate");
-  EXPECT_FALSE((*target)->status(soon())->running);
-  auto resumed = (*target)->cont(soon());
+  while (source_->status(soon())->state == "finish-migrate" && !settled.passed()) std::this_thread::yield();
+  EXPECT_EQ(source_->status(soon())->state, "postmigrate");
+  EXPECT_FALSE(target_->status(soon())->running);
+  auto resumed = target_->cont(soon());
   EXPECT_TRUE(resumed) << resumed.error().message;
   // The image's lock went along.
-  EXPECT_FALSE((*source)->cont(soon()));
-  EXPECT_TRUE((*source)->quit(soon()));
-  EXPECT_TRUE((*target)->status(soon())->running);
+  EXPECT_FALSE(source_->cont(soon()));
+  EXPECT_TRUE(source_->quit(soon()));
+  EXPECT_TRUE(target_->status(soon())->running);
+}
+
+TEST_F(MachineTest, APersistentTpmMovesWithinItsSharedDirectory) {
+  if (!run_checked({.argv = {"swtpm", "--version"}}, soon())) GTEST_SKIP() << "no swtpm here";
+  MachineSpec spec = tiny();
+  spec.devices.tpm_state = temporary_->path() / "shared-tpm";
+  ASSERT_NO_FATAL_FAILURE(move(spec, spec));
+  ASSERT_TRUE(target_->cont(soon()));
+  EXPECT_TRUE(source_->quit(soon()));
+  EXPECT_TRUE(std::filesystem::exists(spec.devices.tpm_state / "tpm2-00.permall"));
+}
+
+// Neither the variables nor the TPM's state are on a shared place: QEMU carries both.
+TEST_F(MachineTest, UefiVariablesAndTpmMoveAlong) {
+  const std::filesystem::path code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+  const std::filesystem::path blank = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+  if (!std::filesystem::exists(code)) GTEST_SKIP() << "no OVMF here";
+  if (!run_checked({.argv = {"swtpm", "--version"}}, soon())) GTEST_SKIP() << "no swtpm here";
+  MachineSpec source = tiny();
+  source.memory_bytes = 128LL << 20;
+  source.devices = {.video = "vga", .watchdog = "poweroff", .tpm_state = temporary_->path() / "tpm-a"};
+  source.firmware.uefi = {.code = code, .variables = temporary_->path() / "vars-a.fd"};
+  MachineSpec target = source;
+  target.devices.tpm_state = temporary_->path() / "tpm-b";
+  target.firmware.uefi.variables = temporary_->path() / "vars-b.fd";
+  for (const auto* spec : {&source, &target}) {
+    std::filesystem::copy_file(blank, spec->firmware.uefi.variables);
+    std::filesystem::permissions(spec->firmware.uefi.variables, std::filesystem::perms{0666});
+  }
+  // A mark in the last bytes, which no firmware uses.
+  std::fstream{source.firmware.uefi.variables, std::ios::in | std::ios::out | std::ios::binary}.seekp(-8, std::ios::end)
+      << "godwit42";
+  ASSERT_NO_FATAL_FAILURE(move(source, target));
+  ASSERT_TRUE(target_->cont(soon()));
+  EXPECT_TRUE(source_->quit(soon()));
+  const auto variables = read_file(target.firmware.uefi.variables);
+  ASSERT_TRUE(variables);
+  EXPECT_TRUE(variables->ends_with("godwit42"));
+  const auto state_a = read_file(source.devices.tpm_state / "tpm2-00.permall");
+  const auto state_b = read_file(target.devices.tpm_state / "tpm2-00.permall");
+  ASSERT_TRUE(state_a && state_b);
+  EXPECT_EQ(*state_a, *state_b);
+  // swtpm ends with its QEMU: nobody needs to remember it.
+  const auto tpm_lives = [&] { return std::filesystem::exists(directory("b") / "swtpm.pid"); };
+  EXPECT_TRUE(tpm_lives());
+  EXPECT_TRUE(target_->quit(soon()));
+  const Deadline end = soon();
+  while (tpm_lives() && !end.passed()) std::this_thread::yield();
+  EXPECT_FALSE(tpm_lives());
+}
+
+TEST_F(MachineTest, StartsSecurely) {
+  const std::filesystem::path code = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
+  if (!std::filesystem::exists(code)) GTEST_SKIP() << "no OVMF here";
+  MachineSpec spec = tiny();
+  spec.memory_bytes = 128LL << 20;
+  spec.platform.smm = true;
+  spec.firmware.uefi = {.code = code, .variables = temporary_->path() / "vars.fd", .secure_boot = true};
+  std::filesystem::copy_file("/usr/share/OVMF/OVMF_VARS_4M.ms.fd", spec.firmware.uefi.variables);
+  std::filesystem::permissions(spec.firmware.uefi.variables, std::filesystem::perms{0666});
+  auto machine = Machine::start(spec, options("a"), {});
+  ASSERT_TRUE(machine) << machine.error().message;
+  EXPECT_TRUE((*machine)->cont(soon()));
+  EXPECT_TRUE((*machine)->status(soon())->running);
 }
 
 TEST_F(MachineTest, ATargetSurvivesAFailedStream) {

@@ -115,7 +115,8 @@ void collect_unheeded(const json::Value& value, const std::string& path, std::ve
                                             at("migrations.network"),
                                             at("migrations.parallelMigrationsPerCluster"),
                                             at("migrations.parallelOutboundMigrationsPerNode"),
-                                            at("migrations.progressTimeout")};
+                                            at("migrations.progressTimeout"),
+                                            at("vmStateStorageClass")};
   if (is_empty(value) || heeded.contains(path)) return;
   const bool inward =
       std::any_of(heeded.begin(), heeded.end(), [&](const std::string& name) { return name.starts_with(path + "."); });

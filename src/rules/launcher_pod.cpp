@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "rules/objects.hpp"
+#include "rules/vm_state.hpp"
 
 namespace godwit::rules {
 namespace {
@@ -104,6 +105,11 @@ json::Array claims_of(const json::Value& vmi) {
     if (claim.empty()) continue;
     json::Object entry{{"name", json::string_at(volume, "/name")}};
     entry["persistentVolumeClaim"] = json::Object{{"claimName", claim}};
+    volumes.push_back(std::move(entry));
+  }
+  if (needs_vm_state(vmi)) {
+    json::Object entry{{"name", "vm-state"}};
+    entry["persistentVolumeClaim"] = json::Object{{"claimName", vm_state_claim_name(vmi)}};
     volumes.push_back(std::move(entry));
   }
   return volumes;
