@@ -1,4 +1,4 @@
-// Field numbers: k8s.io/api core/v1 and policy/v1, k8s.io/apimachinery meta/v1 and runtime, generated.proto.
+// Field numbers: k8s.io/api core/v1, policy/v1 and scheduling/v1, k8s.io/apimachinery meta/v1 and runtime, generated.proto.
 #include "apiserver/protobuf_body.hpp"
 
 #include <cstdint>
@@ -70,6 +70,12 @@ constexpr Message delete_options{delete_options_fields};
 constexpr Field eviction_fields[] = {{1, "metadata", As::message, false, &object_meta},
                                      {2, "deleteOptions", As::message, false, &delete_options}};
 
+constexpr Field priority_class_fields[] = {{1, "metadata", As::message, false, &object_meta},
+                                           {2, "value", As::number},
+                                           {3, "globalDefault", As::boolean},
+                                           {4, "description", As::text},
+                                           {5, "preemptionPolicy", As::text}};
+
 struct KnownKind {
   std::string_view kind;
   Message message;
@@ -78,6 +84,7 @@ constexpr KnownKind known_kinds[] = {{"ConfigMap", {config_map_fields}},
                                      {"Secret", {secret_fields}},
                                      {"Namespace", {namespace_fields}},
                                      {"ServiceAccount", {service_account_fields}},
+                                     {"PriorityClass", {priority_class_fields}},
                                      {"Eviction", {eviction_fields}}};
 
 /// Reads the wire format; once broken, everything it says is empty.

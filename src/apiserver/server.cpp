@@ -11,6 +11,7 @@
 #include "apiserver/server_names.hpp"
 #include "apiserver/status.hpp"
 #include "base/files.hpp"
+#include "rules/priority.hpp"
 
 namespace godwit::apiserver {
 
@@ -41,6 +42,16 @@ Result<> make_namespaces(Objects& objects) {
         {"status", json::Object{{"phase", "Active"}}}};
     auto made = objects.create(namespaces, "", std::move(object), {.user = user, .fields = FieldValidation::ignore});
     if (!made && made.error().code != Code::already_exists) return fail(made.error().within(name));
+  }
+  return {};
+}
+
+Result<> make_priority_classes(Objects& objects) {
+  const Kind& classes = *objects.kinds().find("scheduling.k8s.io", "v1", "priorityclasses");
+  const User user{.name = "system:apiserver", .groups = {"system:masters"}};
+  for (auto& each : rules::system_priority_classes()) {
+    auto made = objects.create(classes, "", std::move(each), {.user = user, .fields = FieldValidation::ignore});
+    if (!made && made.error().code != Code::already_exists) return fail(made.error().within("priority classes"));
   }
   return {};
 }
@@ -104,6 +115,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServerConfig config) {
   admissions.insert(admissions.end(), state->config.admissions.begin(), state->config.admissions.end());
   state->objects = std::make_unique<Objects>(*state->store, state->kinds, std::move(admissions), state->clock);
   if (auto made = make_namespaces(*state->objects); !made) return fail(made.error());
+  if (auto made = make_priority_classes(*state->objects); !made) return fail(made.error());
   state->subresources = std::make_unique<Subresources>(*state->objects, *agents);
   state->handler =
       std::make_unique<ApiHandler>(*state->objects, state->authenticator, *state->subresources, state->clock);

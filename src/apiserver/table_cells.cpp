@@ -146,6 +146,7 @@ json::Value computed_cell(const std::string& name, const json::Value& object, Wa
   if (name == "event-object") return json::Value(event_object(object));
   if (name == "event-source") return json::Value(event_source(object));
   if (name == "event-count") return json::Value(std::to_string(json::int_at(object, "/count", 1)));
+  if (name == "priority-class-default") return json::Value(json::bool_at(object, "/globalDefault"));
   if (name == "storage-class-name") return json::Value(storage_class_name(object));
   return json::Value("<unknown>");
 }

@@ -52,10 +52,7 @@ Claims::Claims(Context& context)
     const bool same =
         before && after && rules::condition_status(*before, "Ready") == rules::condition_status(*after, "Ready");
     if (same) return;
-    for (const auto& claim :
-         context_.informers.claims.cache().list([](const auto& c) { return rules::phase_of(c) != "Bound"; })) {
-      claims_.queue().add(kube::key_of(*claim));
-    }
+    retry_unbound_claims();
     for (const auto& volume :
          context_.informers.volumes.cache().list([](const auto& v) { return rules::phase_of(v) == "Released"; })) {
       volumes_.queue().add(kube::key_of(*volume));
@@ -71,6 +68,13 @@ Claims::Claims(Context& context)
       if (!name.empty()) claims_.queue().add({json::string_at(*before, "/metadata/namespace"), name});
     }
   });
+}
+
+void Claims::retry_unbound_claims() {
+  for (const auto& claim :
+       context_.informers.claims.cache().list([](const auto& c) { return rules::phase_of(c) != "Bound"; })) {
+    claims_.queue().add(kube::key_of(*claim));
+  }
 }
 
 void Claims::start() {
@@ -238,6 +242,7 @@ Result<kube::Again> Claims::reconcile_volume(const kube::Key& key) {
     if (!written && written.error().code != Code::not_found) return fail(written.error());
     return kube::Again{};
   }
+  if (phase == "Available") retry_unbound_claims();  // one of them may have waited for it
   // The node that made it removes it; should that one be gone, another can: the directory is shared.
   const bool removable = phase == "Released" &&
                          json::string_at(*volume, "/spec/persistentVolumeReclaimPolicy") == "Delete" &&

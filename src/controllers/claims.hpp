@@ -19,6 +19,7 @@ class Claims {
   [[nodiscard]] Result<> bind(const json::Value& claim, const json::Value& volume);
   [[nodiscard]] Result<> provision(const json::Value& claim);
   [[nodiscard]] Result<> complete(const json::Value& claim);
+  void retry_unbound_claims();
   [[nodiscard]] bool in_use(const kube::Key& claim) const;
   [[nodiscard]] std::string ready_node(const std::string& seed) const;
   Context& context_;

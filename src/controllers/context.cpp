@@ -19,7 +19,8 @@ void SharedInformer::start(const kube::Client& client) {
 }
 
 Informers::Informers()
-    : nodes{kube::resources::nodes},
+    : namespaces{kube::resources::namespaces},
+      nodes{kube::resources::nodes},
       pods{kube::resources::pods},
       claims{persistent_volume_claims},
       volumes{persistent_volumes},
@@ -33,8 +34,8 @@ Informers::Informers()
 
 /// In the order of starting: listeners look into caches that come before theirs.
 std::vector<SharedInformer*> Informers::all() {
-  return {&migrations, &machines, &instances, &kubevirts,       &volumes, &claims,
-          &network,    &leases,   &nodes,     &storage_classes, &pods};
+  return {&migrations, &machines, &instances, &kubevirts, &namespaces,      &volumes,
+          &claims,     &network,  &leases,    &nodes,     &storage_classes, &pods};
 }
 
 Context::Context(std::shared_ptr<http::Client> transport, Options with_options)

@@ -33,8 +33,8 @@ class SharedInformer {
 };
 
 struct Informers {
-  SharedInformer nodes, pods, claims, volumes, storage_classes, leases, network, machines, instances, migrations,
-      kubevirts;
+  SharedInformer namespaces, nodes, pods, claims, volumes, storage_classes, leases, network, machines, instances,
+      migrations, kubevirts;
   Informers();
   [[nodiscard]] std::vector<SharedInformer*> all();
 };

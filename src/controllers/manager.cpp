@@ -7,6 +7,7 @@
 #include "controllers/migration_controller.hpp"
 #include "controllers/node_lifecycle.hpp"
 #include "controllers/scheduler.hpp"
+#include "controllers/taint_eviction.hpp"
 #include "controllers/vm_controller.hpp"
 #include "controllers/vmi_controller.hpp"
 
@@ -23,6 +24,7 @@ struct Manager::State {
     scheduler.stop();
     claims.stop();
     nodes.stop();
+    taints.stop();
     auto informers = context.informers.all();
     for (auto informer = informers.rbegin(); informer != informers.rend(); ++informer) (*informer)->stop();
   }
@@ -33,6 +35,7 @@ struct Manager::State {
   Scheduler scheduler{context};
   Claims claims{context};
   NodeLifecycle nodes{context};
+  TaintEviction taints{context};
 };
 
 Manager::Manager(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -54,6 +57,7 @@ Result<std::unique_ptr<Manager>> Manager::start(std::shared_ptr<http::Client> tr
   state->scheduler.start();
   state->claims.start();
   state->nodes.start();
+  state->taints.start();
   return std::unique_ptr<Manager>{new Manager{std::move(state)}};
 }
 

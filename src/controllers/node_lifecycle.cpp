@@ -1,27 +1,16 @@
 #include "controllers/node_lifecycle.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "rules/objects.hpp"
+#include "rules/taints.hpp"
 
 namespace godwit::controllers {
 namespace {
 
 using namespace kube::resources;
 
-constexpr auto not_ready = "node.kubernetes.io/not-ready";
-constexpr auto unreachable = "node.kubernetes.io/unreachable";
 constexpr std::int64_t usual_lease_seconds = 10;
-
-json::Array without_key(const json::Array& taints, std::string_view key) {
-  json::Array rest;
-  for (const auto& taint : taints) {
-    if (json::string_at(taint, "/key") != key) rest.push_back(taint);
-  }
-  return rest;
-}
 
 }  // namespace
 
@@ -49,8 +38,7 @@ Result<kube::Again> NodeLifecycle::reconcile(const kube::Key& key) {
     if (auto done = mark_unknown(*node); !done) return fail(done.error());
     return kube::Again{};  // the change brings it back, for the taints
   }
-  const auto wanted = ready == "True" ? "" : ready == "False" ? not_ready : unreachable;
-  if (auto done = write_taints(*node, wanted); !done) return fail(done.error());
+  if (auto done = write_taints(*node); !done) return fail(done.error());
   if (left <= Duration::zero()) return kube::Again{};  // a renewal brings it back
   return kube::Again{left + std::chrono::milliseconds{10}};
 }
@@ -88,25 +76,10 @@ Result<> NodeLifecycle::mark_unknown(const json::Value& node) {
   return {};
 }
 
-/// Exactly the wanted one of the two kinds of taint ("" : none); others stay.
-Result<> NodeLifecycle::write_taints(const json::Value& node, std::string_view wanted) {
-  json::Array taints;
-  std::size_t present = 0;
+/// What its conditions and its cordon ask for; other taints stay.
+Result<> NodeLifecycle::write_taints(const json::Value& node) {
   const auto& before = json::array_at(node, "/spec/taints");
-  for (const auto& taint : before) {
-    const auto key = json::string_at(taint, "/key");
-    if ((key == not_ready || key == unreachable) && key != wanted) continue;
-    if (key == wanted) ++present;
-    taints.push_back(taint);
-  }
-  if (!wanted.empty() && present < 2) {
-    taints = without_key(taints, wanted);
-    for (const auto* effect : {"NoSchedule", "NoExecute"}) {
-      json::Object taint{{"effect", effect}, {"timeAdded", format_time(context_.clock.wall())}};
-      taint["key"] = wanted;
-      taints.push_back(std::move(taint));
-    }
-  }
+  auto taints = rules::taints_by_conditions(node, format_time(context_.clock.wall()));
   if (json::equal(json::Value(before), json::Value(taints))) return {};
   json::Value patch = json::Object{};
   json::set(patch, "/metadata/resourceVersion", json::Value(json::string_at(node, "/metadata/resourceVersion")));

@@ -30,9 +30,9 @@ struct Resource {
 };
 
 namespace resources {
-extern const Resource namespaces, nodes, pods, persistent_volumes, persistent_volume_claims, storage_classes, secrets,
-    config_maps, service_accounts, events, leases, virtual_machines, virtual_machine_instances,
-    virtual_machine_instance_migrations, kubevirts;
+extern const Resource namespaces, nodes, pods, persistent_volumes, persistent_volume_claims, storage_classes,
+    priority_classes, secrets, config_maps, service_accounts, events, leases, virtual_machines,
+    virtual_machine_instances, virtual_machine_instance_migrations, kubevirts;
 }  // namespace resources
 
 /// Name of an object; ns is "" for cluster-scoped kinds.

@@ -12,6 +12,7 @@ const Resource pods{"", "v1", "pods", "Pod", true};
 const Resource persistent_volumes{"", "v1", "persistentvolumes", "PersistentVolume", false};
 const Resource persistent_volume_claims{"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true};
 const Resource storage_classes{"storage.k8s.io", "v1", "storageclasses", "StorageClass", false};
+const Resource priority_classes{"scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", false};
 const Resource secrets{"", "v1", "secrets", "Secret", true};
 const Resource config_maps{"", "v1", "configmaps", "ConfigMap", true};
 const Resource service_accounts{"", "v1", "serviceaccounts", "ServiceAccount", true};

@@ -11,6 +11,7 @@
 #include "kube/kubeconfig.hpp"
 #include "main/kubevirt_admission.hpp"
 #include "main/programs.hpp"
+#include "main/scheduling_admission.hpp"
 
 namespace godwit {
 namespace {
@@ -42,7 +43,7 @@ int serve(const std::filesystem::path& data, const std::string& listen, const st
                                              .address = address->first,
                                              .port = address->second,
                                              .extra_names = names,
-                                             .admissions = {kubevirt_admission()}});
+                                             .admissions = {kubevirt_admission(), scheduling_admission()}});
   if (!server) return complain(server.error());
   const auto config = kube::read_kubeconfig((*server)->controller_kubeconfig());
   if (!config) return complain(config.error());

@@ -93,6 +93,8 @@ constexpr std::array built = {
     "nodeSelector.*",
     "affinity.*",
     "tolerations.*",
+    "topologySpreadConstraints.*",
+    "priorityClassName",
     "schedulerName",
     "evictionStrategy",
     "architecture",

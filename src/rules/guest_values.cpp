@@ -6,6 +6,7 @@
 
 #include "rules/guest_checks.hpp"
 #include "rules/guest_fields.hpp"
+#include "rules/scheduling_fields.hpp"
 
 namespace godwit::rules {
 namespace {
@@ -69,6 +70,10 @@ std::vector<FieldError> wrong_fields(const json::Value& spec, const std::string&
   check_interfaces(findings);
   check_devices(findings);
   check_rest(findings);
+  for (auto& cause : scheduling_errors(spec, prefix)) {
+    cause.message = fmt::format("{}: {}", cause.field, cause.message);
+    findings.causes.push_back(std::move(cause));
+  }
   return std::move(findings.causes);
 }
 

@@ -141,8 +141,12 @@ json::Value base_pod(const json::Value& vmi, std::string_view seed, std::string_
   json::set(pod, "/spec/volumes", claims_of(vmi));
   if (const auto* affinity = json::find(vmi, "/spec/affinity")) json::set(pod, "/spec/affinity", *affinity);
   require_everywhere(pod, forbidden_features(vmi));
-  if (const auto scheduler = json::string_at(vmi, "/spec/schedulerName"); !scheduler.empty()) {
-    json::set(pod, "/spec/schedulerName", json::Value(scheduler));
+  if (const auto* spread = json::find(vmi, "/spec/topologySpreadConstraints")) {
+    json::set(pod, "/spec/topologySpreadConstraints", *spread);
+  }
+  for (const auto* field : {"schedulerName", "priorityClassName"}) {
+    const auto pointer = fmt::format("/spec/{}", field);
+    if (const auto text = json::string_at(vmi, pointer); !text.empty()) json::set(pod, pointer, text);
   }
   return pod;
 }

@@ -1,49 +1,12 @@
-#include "rules/placement.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "json/yaml.hpp"
 #include "rules/launcher_pod.hpp"
 #include "rules/objects.hpp"
+#include "rules/placement_fixture_test.hpp"
 
 namespace godwit::rules {
 namespace {
-
-json::Value yaml(const std::string& text) { return json::parse_yaml(text).value(); }
-
-json::Value node(const std::string& name, const std::string& memory = "4Gi") {
-  return yaml(
-      "{metadata: {name: " + name + ", labels: {kubernetes.io/hostname: " + name +
-      ", disk: ssd, kubernetes.io/arch: amd64, "
-      "kubevirt.io/schedulable: 'true', godwit.io/accelerator: tcg}}, status: {allocatable: {cpu: '4', memory: " +
-      memory + ", pods: '10'}, conditions: [{type: Ready, status: 'True'}]}}");
-}
-json::Value pod(const std::string& name, const std::string& memory, const std::string& on = "") {
-  auto made = yaml(
-      "{metadata: {namespace: ns, labels: {app: x}}, spec: {containers: [{name: c, resources: {requests: {cpu: 100m, "
-      "memory: " +
-      memory + "}}}]}}");
-  json::set(made, "/metadata/name", json::Value(name));
-  json::set(made, "/metadata/uid", json::Value(name));
-  if (!on.empty()) json::set(made, "/spec/nodeName", json::Value(on));
-  return made;
-}
-
-class PlacementTest : public testing::Test {
- protected:
-  Placement place_now() {
-    ClusterView view;
-    for (const auto& each : nodes) view.nodes.push_back(&each);
-    for (const auto& each : pods) view.pods.push_back(&each);
-    view.assumed = assumed;
-    return place(wanted, view);
-  }
-  std::vector<json::Value> nodes{node("a"), node("b"), node("c")};
-  std::vector<json::Value> pods;
-  std::map<std::string, std::string> assumed;
-  json::Value wanted = pod("p", "1Gi");
-};
 
 TEST_F(PlacementTest, TakesTheEmptiestAndThenTheFirst) {
   EXPECT_EQ(place_now().node, "a");
@@ -65,8 +28,14 @@ TEST_F(PlacementTest, SaysWhyAsTheSchedulerDoes) {
   EXPECT_EQ(placement.node, "");
   EXPECT_EQ(placement.message,
             "0/3 nodes are available: 1 Insufficient memory, 1 node(s) didn't match Pod's node affinity/selector, "
-            "1 node(s) were unschedulable. a: node(s) were unschedulable; b: node(s) didn't match Pod's node "
-            "affinity/selector; c: Insufficient memory (1.0 GiB wanted, 512.0 MiB of 4.0 GiB free).");
+            "1 node(s) were unschedulable. preemption: 0/3 nodes are available: 1 No preemption victims found for "
+            "incoming pod, 2 Preemption is not helpful for scheduling.");
+  EXPECT_THAT(
+      placement.per_node,
+      testing::ElementsAre("a: node(s) were unschedulable", "b: node(s) didn't match Pod's node affinity/selector",
+                           "c: Insufficient memory (memory: 1.0 GiB wanted, 512.0 MiB of 4.0 GiB free)"));
+  EXPECT_TRUE(placement.blocked.nodes && placement.blocked.capacity);
+  EXPECT_FALSE(placement.blocked.pods || placement.blocked.volumes);
 }
 
 TEST_F(PlacementTest, WithoutNodes) {
@@ -159,11 +128,66 @@ TEST(TargetPod, OfHostModelLooksForTheModelThatTheGuestGot) {
                    .contains("cpu-model-migration.node.kubevirt.io/EPYC"));
 }
 
+TEST_F(PlacementTest, CountsEveryKindOfResource) {
+  json::set(nodes[1], "/status/allocatable/devices.kubevirt.io~1kvm", "1");
+  json::set(wanted, "/spec/containers/0/resources/requests/devices.kubevirt.io~1kvm", "1");
+  EXPECT_EQ(place_now().node, "b");
+  pods = {wanted};
+  json::set(pods[0], "/metadata/uid", "other");
+  json::set(pods[0], "/spec/nodeName", "b");
+  EXPECT_EQ(
+      place_now().message,
+      "0/3 nodes are available: 3 Insufficient devices.kubevirt.io/kvm. preemption: 0/3 nodes are available: 1 No "
+      "preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.");
+  json::set(nodes[0], "/status/allocatable/pods", "0");
+  json::set(nodes[0], "/status/allocatable/cpu", "50m");
+  json::set(wanted, "/spec/containers/0/resources/requests/memory", "8Gi");
+  EXPECT_THAT(place_now().message,
+              testing::HasSubstr("1 Insufficient cpu, 1 Too many pods, 3 Insufficient devices.kubevirt.io/kvm, 3 "
+                                 "Insufficient memory. preemption"));
+}
+
+TEST_F(PlacementTest, TellsWhereOthersWouldHaveToGo) {
+  pods = {pod("q", "4Gi", "a"), pod("r", "4Gi", "b"), pod("s", "4Gi", "c")};
+  json::set(wanted, "/spec/priority", 10);
+  EXPECT_THAT(
+      place_now().message,
+      testing::HasSubstr("preemption: 0/3 nodes are available: 3 not built yet: preemption of pods with a lower "
+                         "priority."));
+  json::set(wanted, "/spec/preemptionPolicy", "Never");
+  EXPECT_EQ(place_now().message,
+            "0/3 nodes are available: 3 Insufficient memory. preemption: not eligible due to preemptionPolicy=Never.");
+}
+
+TEST_F(PlacementTest, NamedNodesLeaveTheOthersOut) {
+  json::set(nodes[1], "/spec/unschedulable", true);
+  json::set(wanted, "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",
+            yaml("[{matchFields: [{key: metadata.name, operator: In, values: [b]}]}]"));
+  EXPECT_EQ(place_now().message,
+            "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. "
+            "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.");
+}
+
+TEST_F(PlacementTest, ConditionsCountBeforeTheyAreTaints) {
+  json::set(nodes[0], "/status/conditions",
+            yaml("[{type: Ready, status: 'True'}, {type: MemoryPressure, status: 'True'}]"));
+  EXPECT_EQ(place_now().node, "b");
+  json::set(nodes[1], "/status/conditions/0/status", "False");
+  json::set(nodes[2], "/status/conditions/0/status", "Unknown");
+  EXPECT_THAT(place_now().message,
+              testing::StartsWith("0/3 nodes are available: 1 node(s) had untolerated taint "
+                                  "{node.kubernetes.io/memory-pressure: }, 1 node(s) had untolerated taint "
+                                  "{node.kubernetes.io/not-ready: }, 1 node(s) had untolerated taint "
+                                  "{node.kubernetes.io/unreachable: }. preemption: "));
+}
+
 TEST(LauncherPod, IsWhatTheContractSays) {
   const auto vmi = yaml(
       "{metadata: {name: v, namespace: ns, uid: vu, labels: {mine: x, kubevirt.io/migrationTargetNodeName: z}}, spec: "
       "{domain: {cpu: {cores: 2, sockets: 2}, "
-      "memory: {guest: 1Gi}, machine: {type: pc-q35-10.0}}, nodeSelector: {a: b}, volumes: [{name: r, "
+      "memory: {guest: 1Gi}, machine: {type: pc-q35-10.0}}, nodeSelector: {a: b}, priorityClassName: high, "
+      "topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}], volumes: "
+      "[{name: r, "
       "persistentVolumeClaim: {claimName: c}}]}}");
   const auto made = launcher_pod(vmi);
   EXPECT_THAT(name_of_object(made), testing::MatchesRegex("virt-launcher-v-[a-z0-9]+"));
@@ -181,6 +205,8 @@ TEST(LauncherPod, IsWhatTheContractSays) {
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/machine-type.node.kubevirt.io~1pc-q35-10.0"), "true");
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/a"), "b");
   EXPECT_EQ(json::array_at(made, "/spec/tolerations").size(), 2U);
+  EXPECT_EQ(json::string_at(made, "/spec/priorityClassName"), "high");
+  EXPECT_EQ(json::string_at(made, "/spec/topologySpreadConstraints/0/topologyKey"), "zone");
   EXPECT_EQ(json::string_at(made, "/spec/volumes/0/persistentVolumeClaim/claimName"), "c");
 }
 

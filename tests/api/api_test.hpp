@@ -15,6 +15,18 @@
 
 namespace godwit {
 
+/// Runs the real kubectl; `home` is where it keeps its caches.
+inline Output run_kubectl(const std::filesystem::path& kubeconfig, std::vector<std::string> arguments,
+                          const std::filesystem::path& home, const std::string& input = {}) {
+  const char* program = std::getenv("GODWIT_KUBECTL");  // ./test runs these with every kubectl that it has
+  std::vector<std::string> argv{program != nullptr ? program : "kubectl", "--kubeconfig", kubeconfig.string()};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  auto output = run_program({.argv = argv, .extra_environment = {{"HOME", home.string()}}},
+                            Deadline::after(std::chrono::seconds{60}), input);
+  EXPECT_TRUE(output) << output.error().message;
+  return output ? *output : Output{};
+}
+
 class ApiTest : public ::testing::Test {
  protected:
   void SetUp() override { start(); }
@@ -36,14 +48,7 @@ class ApiTest : public ::testing::Test {
 
   /// Runs the real kubectl against the server.
   Output kubectl(std::vector<std::string> arguments, const std::string& input = {}) const {
-    const char* program = std::getenv("GODWIT_KUBECTL");  // ./test runs these with every kubectl that it has
-    std::vector<std::string> argv{program != nullptr ? program : "kubectl", "--kubeconfig",
-                                  server_->admin_kubeconfig().string()};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    auto output = run_program({.argv = argv, .extra_environment = {{"HOME", directory_.path().string()}}},
-                              Deadline::after(std::chrono::seconds{60}), input);
-    EXPECT_TRUE(output) << output.error().message;
-    return output ? *output : Output{};
+    return run_kubectl(server_->admin_kubeconfig(), std::move(arguments), directory_.path(), input);
   }
 
   apiserver::AdmissionChain admissions_ = {};
