@@ -1,4 +1,5 @@
-// Field numbers: k8s.io/api core/v1, policy/v1 and scheduling/v1, k8s.io/apimachinery meta/v1 and runtime, generated.proto.
+// Field numbers: k8s.io/api core/v1, policy/v1 and scheduling/v1, k8s.io/apimachinery meta/v1 and runtime,
+// generated.proto.
 #include "apiserver/protobuf_body.hpp"
 
 #include <cstdint>
@@ -80,12 +81,10 @@ struct KnownKind {
   std::string_view kind;
   Message message;
 };
-constexpr KnownKind known_kinds[] = {{"ConfigMap", {config_map_fields}},
-                                     {"Secret", {secret_fields}},
-                                     {"Namespace", {namespace_fields}},
-                                     {"ServiceAccount", {service_account_fields}},
-                                     {"PriorityClass", {priority_class_fields}},
-                                     {"Eviction", {eviction_fields}}};
+constexpr KnownKind known_kinds[] = {
+    {"ConfigMap", {config_map_fields}},         {"Secret", {secret_fields}},
+    {"Namespace", {namespace_fields}},          {"ServiceAccount", {service_account_fields}},
+    {"PriorityClass", {priority_class_fields}}, {"Eviction", {eviction_fields}}};
 
 /// Reads the wire format; once broken, everything it says is empty.
 class Reader {
