@@ -4,6 +4,7 @@
 
 #include "controllers/claims.hpp"
 #include "controllers/context.hpp"
+#include "controllers/evacuation.hpp"
 #include "controllers/migration_controller.hpp"
 #include "controllers/node_lifecycle.hpp"
 #include "controllers/scheduler.hpp"
@@ -25,6 +26,7 @@ struct Manager::State {
     claims.stop();
     nodes.stop();
     taints.stop();
+    evacuation.stop();
     auto informers = context.informers.all();
     for (auto informer = informers.rbegin(); informer != informers.rend(); ++informer) (*informer)->stop();
   }
@@ -36,6 +38,7 @@ struct Manager::State {
   Claims claims{context};
   NodeLifecycle nodes{context};
   TaintEviction taints{context};
+  Evacuation evacuation{context};
 };
 
 Manager::Manager(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -58,6 +61,7 @@ Result<std::unique_ptr<Manager>> Manager::start(std::shared_ptr<http::Client> tr
   state->claims.start();
   state->nodes.start();
   state->taints.start();
+  state->evacuation.start();
   return std::unique_ptr<Manager>{new Manager{std::move(state)}};
 }
 

@@ -6,6 +6,7 @@
 
 #include "rules/addresses.hpp"
 #include "rules/eligibility.hpp"
+#include "rules/eviction.hpp"
 #include "rules/launcher_pod.hpp"
 #include "rules/objects.hpp"
 #include "rules/ownership.hpp"
@@ -201,6 +202,7 @@ Result<> VmiController::write_conditions(const json::Value& vmi) {
   const auto& before = json::array_at(vmi, "/status/conditions");
   auto after = rules::with_condition(before, rules::live_migratable_condition(verdict), now);
   after = with_scheduling(std::move(after), pods_of(context_, vmi), now);
+  after = rules::with_eviction_condition(std::move(after), vmi, now);
   const bool has_list = json::find(vmi, "/status/conditions") != nullptr;
   if (has_list && json::equal(json::Value(before), json::Value(after))) return {};
   json::Array patch;
