@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "apiserver/agents.hpp"
+#include "apiserver/eviction.hpp"
 #include "apiserver/metadata.hpp"
 #include "apiserver/pod_log.hpp"
 #include "apiserver/status.hpp"
-#include "rules/eviction.hpp"
 
 namespace godwit::apiserver {
 namespace {
@@ -146,7 +146,7 @@ Result<http::Response> Subresources::evict_pod(const http::Request& request, con
   const Kind& pods = *objects_.kinds().find("", "v1", "pods");
   const auto pod = objects_.get(pods, info.ns, info.name);
   if (!pod) return fail(pod.error());
-  if (auto allowed = allow_eviction(*pod, wants_dry_run(request, *eviction), user); !allowed) {
+  if (auto allowed = allow_eviction(objects_, *pod, wants_dry_run(request, *eviction), user); !allowed) {
     return fail(allowed.error());
   }
   auto removed = objects_.remove(pods, info.ns, info.name,
@@ -158,28 +158,6 @@ Result<http::Response> Subresources::evict_pod(const http::Request& request, con
                                  user);
   if (!removed) return fail(removed.error());
   return json_response(201, success_status(pods, info.name, json::string_at(*pod, "/metadata/uid")));
-}
-
-/// As KubeVirt's webhook: a guest that can move is marked instead, and its pod goes once it has moved.
-Result<> Subresources::allow_eviction(const json::Value& pod, bool dry_run, const User& user) const {
-  const auto denied = [](const std::string& why) {
-    return fail(Code::too_many_requests,
-                "admission webhook \"virt-launcher-eviction-interceptor.kubevirt.io\" denied the request: " + why);
-  };
-  const std::string ns = json::string_at(pod, "/metadata/namespace");
-  const std::string name = json::string_at(pod, "/metadata/annotations/kubevirt.io~1domain");
-  std::optional<json::Value> vmi;
-  if (rules::is_living_launcher(pod)) vmi = objects_.lookup().get(kubevirt_group, "virtualmachineinstances", ns, name);
-  const auto answer = rules::answer_eviction(pod, vmi ? &*vmi : nullptr);
-  if (!answer.mark_node.empty()) {
-    const Kind& vmis = *objects_.kinds().find(kubevirt_group, "v1", "virtualmachineinstances");
-    const json::Value mark = json::Object{{"metadata", json::Object{{"uid", json::string_at(*vmi, "/metadata/uid")}}},
-                                          {"status", json::Object{{"evacuationNodeName", answer.mark_node}}}};
-    const auto marked = objects_.patch(vmis, ns, name, PatchKind::merge, mark, {},
-                                       {.user = user, .fields = FieldValidation::ignore, .dry_run = dry_run});
-    if (!marked) return denied("kubevirt failed marking the vmi for eviction: " + marked.error().message);
-  }
-  return answer.refusal.empty() ? Result<>{} : denied(answer.refusal);
 }
 
 Result<http::Response> Subresources::start_vm(const http::Request& request, const RequestInfo& info,

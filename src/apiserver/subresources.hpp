@@ -22,7 +22,6 @@ class Subresources {
  private:
   [[nodiscard]] Result<http::Response> bind_pod(const http::Request& request, const RequestInfo& info,
                                                 const User& user) const;
-  [[nodiscard]] Result<> allow_eviction(const json::Value& pod, bool dry_run, const User& user) const;
   [[nodiscard]] Result<http::Response> evict_pod(const http::Request& request, const RequestInfo& info,
                                                  const User& user) const;
   [[nodiscard]] Result<http::Response> start_vm(const http::Request& request, const RequestInfo& info,
