@@ -101,9 +101,39 @@ std::string name_of(const http::Request& request, const RequestInfo& info) {
   return body ? json::string_at(*body, "/metadata/name", json::string_at(*body, "/metadata/generateName")) : "";
 }
 
+/// There are none, which is what `kubectl cluster-info` asks before it says where the server is.
+http::Response answer_services(const RequestInfo& info) {
+  if (info.verb != "list") return error_response({Code::not_built_yet, "not built yet: Services"});
+  return json_response(200, json::Object{{"kind", "ServiceList"},
+                                         {"apiVersion", "v1"},
+                                         {"metadata", json::Object{{"resourceVersion", "1"}}},
+                                         {"items", json::Array{}}});
+}
+
+/// kubectl's --as and --as-group: only who may do everything may act for others.
+Result<User> acting_user(Result<User> user, const http::Request& request) {
+  const std::string_view name = request.headers.get("impersonate-user");
+  const std::string_view group = request.headers.get("impersonate-group");
+  if (!user || (name.empty() && group.empty())) return user;
+  if (!user->in_group("system:masters")) {
+    return fail(Code::forbidden,
+                fmt::format("users \"{}\" is forbidden: User \"{}\" cannot impersonate resource \"users\" in API group "
+                            "\"\" at the cluster scope",
+                            name, user->name));
+  }
+  if (name.empty()) return fail(Code::bad_request, "requested [group] impersonation without impersonating a user");
+  User acting{.name = std::string{name}, .groups = {}};
+  for (const auto& [header, value] : request.headers) {
+    if (to_lower(header) == "impersonate-group") acting.groups.push_back(value);
+  }
+  return acting;
+}
+
 /// The SelfSubjectAccessReview of kubectl auth can-i.
 http::Response review_access(const http::Request& request, const User& user, const Lookup& lookup) {
-  auto review = json::parse(request.body).value_or(json::Value(json::Object{}));
+  auto body = parse_body(request);
+  if (!body) return error_response(body.error());
+  json::Value review = std::move(*body);
   RequestInfo info;
   info.is_resource = json::find(review, "/spec/nonResourceAttributes") == nullptr;
   info.path = json::string_at(review, "/spec/nonResourceAttributes/path");
@@ -115,8 +145,7 @@ http::Response review_access(const http::Request& request, const User& user, con
   info.ns = json::string_at(review, "/spec/resourceAttributes/namespace");
   info.name = json::string_at(review, "/spec/resourceAttributes/name");
   const auto allowed = authorize(user, info, lookup);
-  json::set(review, "/status",
-            json::Object{{"allowed", allowed.has_value()}, {"reason", allowed ? "" : allowed.error().message}});
+  json::set(review, "/status", json::Object{{"allowed", allowed.has_value()}});
   return json_response(201, review);
 }
 
@@ -135,7 +164,7 @@ void ApiHandler::serve(http::Exchange& exchange) const {
   const http::Request& request = exchange.request();
   if (is_health(request.path))
     return exchange.send({.status = 200, .headers = {{"content-type", "text/plain"}}, .body = "ok"});
-  const auto user = authenticator_.authenticate(request);
+  const auto user = acting_user(authenticator_.authenticate(request), request);
   if (!user) return exchange.send(error_response(user.error()));
   const RequestInfo info = parse_request_info(request);
   if (info.resource == "selfsubjectaccessreviews" && request.method == "POST") {  // everybody may ask about himself
@@ -185,6 +214,7 @@ void ApiHandler::serve_resource(http::Exchange& exchange, const RequestInfo& inf
   if (kind == nullptr && info.group == "subresources.kubevirt.io" && info.resource == "version") {
     return exchange.send(json_response(200, *discovery_document(objects_.kinds(), "/version")));
   }
+  if (info.group.empty() && info.resource == "services") return exchange.send(answer_services(info));
   const bool wrong_scope =
       kind != nullptr && (kind->namespaced ? info.ns.empty() && !info.name.empty() : !info.ns.empty());
   if (kind == nullptr || wrong_scope || (info.subresource == "status" && !kind->has_status)) {

@@ -47,6 +47,13 @@ json::Value resource_list(const Kinds& kinds, std::string_view group, std::strin
       resources.push_back(std::move(eviction));
     }
   }
+  if (group.empty()) {
+    resources.push_back(json::Object{{"name", "services"},
+                                     {"singularName", "service"},
+                                     {"namespaced", true},
+                                     {"kind", "Service"},
+                                     {"verbs", json::Array{"list"}}});
+  }
   std::string group_version = group.empty() ? std::string{version} : std::string{group} + "/" + std::string{version};
   return json::Object{{"kind", "APIResourceList"},
                       {"apiVersion", "v1"},

@@ -17,6 +17,9 @@ namespace godwit::apiserver {
 /// Schemas by definition name ("io.kubevirt.v1.VirtualMachine"), with metadata and the GVK extension added.
 [[nodiscard]] json::Object openapi_definitions(const Kinds& kinds, std::string_view reference_prefix);
 
+/// Swagger's paths: each kind's operations with the queries that they obey.
+[[nodiscard]] json::Object openapi_v2_paths(const Kinds& kinds);
+
 /// Swagger 2.0, as JSON and in the protobuf form that kubectl asks for (gnostic's openapi.v2.Document).
 [[nodiscard]] json::Value openapi_v2_json(const Kinds& kinds);
 [[nodiscard]] std::string openapi_v2_protobuf(const Kinds& kinds);

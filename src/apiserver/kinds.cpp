@@ -22,7 +22,8 @@ Result<Column> parse_column(const json::Value& definition) {
                 .description = json::string_at(definition, "/description"),
                 .priority = static_cast<int>(json::int_at(definition, "/priority")),
                 .path = {},
-                .computed = json::string_at(definition, "/x-godwit-computed")};
+                .computed = json::string_at(definition, "/x-godwit-computed"),
+                .absent = json::string_at(definition, "/x-godwit-absent")};
   if (column.computed.empty()) {
     auto path = json::Path::parse(json::string_at(definition, "/jsonPath"));
     if (!path) return fail(path.error().within("column " + column.name));
@@ -56,6 +57,16 @@ json::Value renamed(json::Value object, const std::string& api_version, const st
   return out;
 }
 
+/// Our own key in files that only this server reads, else what a CustomResourceDefinition has for it.
+std::vector<std::string> selectable_fields(const json::Value& version) {
+  std::vector<std::string> fields = strings_at(version, "/x-godwit-selectable-fields");
+  for (const json::Value& field : json::array_at(version, "/selectableFields")) {
+    const std::string path = json::string_at(field, "/jsonPath");
+    if (path.starts_with('.')) fields.push_back(path.substr(1));
+  }
+  return fields;
+}
+
 }  // namespace
 
 json::Value Kind::as_served(json::Value stored) const {
@@ -87,7 +98,7 @@ Result<Kind> parse_kind(const json::Value& definition) {
             .list_kind = json::string_at(definition, "/spec/names/listKind"),
             .short_names = strings_at(definition, "/spec/names/shortNames"),
             .categories = strings_at(definition, "/spec/names/categories"),
-            .selectable_fields = strings_at(version, "/x-godwit-selectable-fields"),
+            .selectable_fields = selectable_fields(version),
             .columns = {},
             .namespaced = json::string_at(definition, "/spec/scope") != "Cluster",
             .has_status = json::find(version, "/subresources/status") != nullptr,

@@ -21,6 +21,7 @@ struct Column {
   int priority = 0;  ///< > 0: shown with -o wide only
   std::optional<json::Path> path;
   std::string computed;
+  std::string absent;  ///< shown when the path gives nothing
 };
 
 /// Another group's name for objects that are stored as a kind of theirs; only names of fields at the top differ.

@@ -174,9 +174,12 @@ Result<Written> Objects::change(const Kind& kind, const std::string& ns, const s
           written.object = before;
           return store::Keep{};
         }
+        if (options.dry_run) {
+          written.object = object;
+          return store::Keep{};
+        }
         set_resource_version(object, next);
         written.object = object;
-        if (options.dry_run) return store::Keep{};
         if (gone) return store::Remove{text_of(kind, object)};
         return store::Put{text_of(kind, object)};
       });

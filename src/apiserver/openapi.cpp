@@ -87,11 +87,15 @@ std::string group_version_path(const Kind& kind) {
   return kind.group.empty() ? "api/" + kind.version : "apis/" + kind.group + "/" + kind.version;
 }
 
-/// An operation just detailed enough for kubectl to see what the server can do.
-json::Object operation(const Kind& kind, std::string_view action, std::initializer_list<const char*> query) {
+/// An operation just detailed enough for kubectl to see what the server can do. `parameter`: what the version of
+/// OpenAPI says of a parameter's type.
+json::Object operation(const Kind& kind, std::string_view action, std::initializer_list<const char*> query,
+                       const json::Object& parameter) {
   json::Array parameters;
   for (const char* name : query) {
-    parameters.push_back(json::Object{{"name", name}, {"in", "query"}, {"schema", json::Object{{"type", "string"}}}});
+    json::Object made{{"name", name}, {"in", "query"}};
+    made.insert(parameter.begin(), parameter.end());
+    parameters.push_back(std::move(made));
   }
   return {{"x-kubernetes-action", action},
           {"x-kubernetes-group-version-kind", gvk_of(kind)},
@@ -99,7 +103,28 @@ json::Object operation(const Kind& kind, std::string_view action, std::initializ
           {"responses", json::Object{{"200", json::Object{{"description", "OK"}}}}}};
 }
 
+/// The paths of a kind's objects, with their operations.
+json::Object paths_of(const Kind& kind, const json::Object& parameter) {
+  const std::string collection =
+      "/" + group_version_path(kind) + (kind.namespaced ? "/namespaces/{namespace}/" : "/") + kind.plural;
+  const auto writes = {"dryRun", "fieldValidation"};
+  return {{collection, json::Object{{"get", operation(kind, "list", {}, parameter)},
+                                    {"post", operation(kind, "post", writes, parameter)}}},
+          {collection + "/{name}", json::Object{{"get", operation(kind, "get", {}, parameter)},
+                                                {"put", operation(kind, "put", writes, parameter)},
+                                                {"patch", operation(kind, "patch", writes, parameter)}}}};
+}
+
 }  // namespace
+
+json::Object openapi_v2_paths(const Kinds& kinds) {
+  json::Object paths;
+  for (const Kind& kind : kinds.all()) {
+    const json::Object added = paths_of(kind, {{"type", "string"}});
+    paths.insert(added.begin(), added.end());
+  }
+  return paths;
+}
 
 json::Object openapi_definitions(const Kinds& kinds, std::string_view reference_prefix) {
   json::Object definitions{{object_meta_name, object_meta_schema()}};
@@ -110,7 +135,7 @@ json::Object openapi_definitions(const Kinds& kinds, std::string_view reference_
 json::Value openapi_v2_json(const Kinds& kinds) {
   return json::Object{{"swagger", "2.0"},
                       {"info", json::Object{{"title", "Godwit"}, {"version", "v0.1.0"}}},
-                      {"paths", json::Object{}},
+                      {"paths", openapi_v2_paths(kinds)},
                       {"definitions", openapi_definitions(kinds, "#/definitions/")}};
 }
 
@@ -129,13 +154,8 @@ std::optional<json::Value> openapi_v3_document(const Kinds& kinds, std::string_v
   for (const Kind& kind : kinds.all()) {
     if (group_version_path(kind) != wanted) continue;
     schemas[definition_name(kind)] = schema_of(kind, "#/components/schemas/");
-    const std::string collection =
-        "/" + group_version_path(kind) + (kind.namespaced ? "/namespaces/{namespace}/" : "/") + kind.plural;
-    paths[collection] = json::Object{{"get", operation(kind, "list", {})},
-                                     {"post", operation(kind, "post", {"dryRun", "fieldValidation"})}};
-    paths[collection + "/{name}"] = json::Object{{"get", operation(kind, "get", {})},
-                                                 {"put", operation(kind, "put", {"dryRun", "fieldValidation"})},
-                                                 {"patch", operation(kind, "patch", {"dryRun", "fieldValidation"})}};
+    const json::Object added = paths_of(kind, {{"schema", json::Object{{"type", "string"}}}});
+    paths.insert(added.begin(), added.end());
   }
   if (paths.empty()) return std::nullopt;
   return json::Object{{"openapi", "3.0.0"},

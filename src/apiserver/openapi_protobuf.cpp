@@ -1,6 +1,7 @@
 // Swagger 2.0 in protobuf. Field numbers: gnostic's openapiv2/OpenAPIv2.proto (Document, Schema, …).
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "apiserver/discovery.hpp"
 
@@ -115,6 +116,42 @@ Message schema_message(const json::Value& schema) {
   return out;
 }
 
+Message operation_message(const json::Value& operation) {
+  Message out;
+  for (const json::Value& parameter : json::array_at(operation, "/parameters")) {
+    Message query;
+    query.text(2, json::string_at(parameter, "/in"));
+    query.text(4, json::string_at(parameter, "/name"));
+    query.text(6, json::string_at(parameter, "/type"));
+    Message non_body;
+    non_body.message(3, query);
+    Message either;
+    either.message(2, non_body);
+    Message item;
+    item.message(1, either);
+    out.message(8, item);
+  }
+  for (const auto& [name, value] : operation.as_object()) {
+    const std::string_view key{name.data(), name.size()};
+    if (key.starts_with("x-")) out.message(13, named(key, any_of(value)));
+  }
+  return out;
+}
+
+Message paths_message(const json::Object& paths) {
+  constexpr std::pair<std::string_view, unsigned> methods[] = {{"get", 2}, {"put", 3}, {"post", 4}, {"patch", 8}};
+  Message out;
+  for (const auto& [path, operations] : paths) {
+    Message item;
+    for (const auto& [method, field] : methods) {
+      if (const json::Value* operation = json::find(operations, "/" + std::string{method}))
+        item.message(field, operation_message(*operation));
+    }
+    out.message(2, named({path.data(), path.size()}, item));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string openapi_v2_protobuf(const Kinds& kinds) {
@@ -128,7 +165,7 @@ std::string openapi_v2_protobuf(const Kinds& kinds) {
   Message document;
   document.text(1, "2.0");
   document.message(2, info);
-  document.message(8, Message{});
+  document.message(8, paths_message(openapi_v2_paths(kinds)));
   document.message(9, definitions);
   return document.bytes();
 }

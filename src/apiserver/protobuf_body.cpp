@@ -77,14 +77,27 @@ constexpr Field priority_class_fields[] = {{1, "metadata", As::message, false, &
                                            {4, "description", As::text},
                                            {5, "preemptionPolicy", As::text}};
 
+constexpr Field resource_attributes_fields[] = {
+    {1, "namespace", As::text}, {2, "verb", As::text},        {3, "group", As::text}, {4, "version", As::text},
+    {5, "resource", As::text},  {6, "subresource", As::text}, {7, "name", As::text}};
+constexpr Message resource_attributes{resource_attributes_fields};
+constexpr Field other_attributes_fields[] = {{1, "path", As::text}, {2, "verb", As::text}};
+constexpr Message other_attributes{other_attributes_fields};
+constexpr Field review_spec_fields[] = {{1, "resourceAttributes", As::message, false, &resource_attributes},
+                                        {2, "nonResourceAttributes", As::message, false, &other_attributes}};
+constexpr Message review_spec{review_spec_fields};
+constexpr Field review_fields[] = {{1, "metadata", As::message, false, &object_meta},
+                                   {2, "spec", As::message, false, &review_spec}};
+
 struct KnownKind {
   std::string_view kind;
   Message message;
 };
 constexpr KnownKind known_kinds[] = {
-    {"ConfigMap", {config_map_fields}},         {"Secret", {secret_fields}},
-    {"Namespace", {namespace_fields}},          {"ServiceAccount", {service_account_fields}},
-    {"PriorityClass", {priority_class_fields}}, {"Eviction", {eviction_fields}}};
+    {"ConfigMap", {config_map_fields}},          {"Secret", {secret_fields}},
+    {"Namespace", {namespace_fields}},           {"ServiceAccount", {service_account_fields}},
+    {"PriorityClass", {priority_class_fields}},  {"Eviction", {eviction_fields}},
+    {"SelfSubjectAccessReview", {review_fields}}};
 
 /// Reads the wire format; once broken, everything it says is empty.
 class Reader {

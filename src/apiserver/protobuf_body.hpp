@@ -8,9 +8,9 @@
 
 namespace godwit::apiserver {
 
-/// Decodes ConfigMap, Namespace, Secret, ServiceAccount, PriorityClass and Eviction into their JSON form.
-/// Code::unsupported_media_type for any other kind; Code::bad_request for what is no such message. Answers are always
-/// JSON.
+/// Decodes ConfigMap, Namespace, Secret, ServiceAccount, PriorityClass, Eviction and SelfSubjectAccessReview into their
+/// JSON form. Code::unsupported_media_type for any other kind; Code::bad_request for what is no such message. Answers
+/// are always JSON.
 [[nodiscard]] Result<json::Value> decode_protobuf_body(std::string_view body);
 
 }  // namespace godwit::apiserver

@@ -19,6 +19,8 @@ json::Object column_definition(std::string_view name, std::string_view type, std
 
 json::Value path_cell(const Column& column, const json::Value& object, WallTime now) {
   const auto found = column.path->select(object);
+  const bool nothing = found.empty() || (found.front()->is_string() && found.front()->as_string().empty());
+  if (nothing && !column.absent.empty()) return json::Value(column.absent);
   if (found.empty())
     return column.type == "date"     ? json::Value("<unknown>")
            : column.type == "string" ? json::Value("")

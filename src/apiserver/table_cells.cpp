@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "apiserver/table.hpp"
@@ -75,15 +78,13 @@ std::string access_modes(const json::Value& object) {
       json::find(object, "/spec/volumeName") != nullptr || json::find(object, "/spec/claimRef") != nullptr;
   const auto& actual = json::array_at(object, "/status/accessModes");
   const auto& modes = !actual.empty() ? actual : bound ? json::array_at(object, "/spec/accessModes") : json::Array{};
+  constexpr std::pair<std::string_view, std::string_view> names[] = {
+      {"ReadWriteOnce", "RWO"}, {"ReadOnlyMany", "ROX"}, {"ReadWriteMany", "RWX"}, {"ReadWriteOncePod", "RWOP"}};
   std::string text;
-  for (const json::Value& mode : modes) {
-    const std::string word = mode.is_string() ? std::string{mode.as_string()} : std::string{};
-    const std::string_view brief = word == "ReadWriteMany"      ? "RWX"
-                                   : word == "ReadWriteOnce"    ? "RWO"
-                                   : word == "ReadOnlyMany"     ? "ROX"
-                                   : word == "ReadWriteOncePod" ? "RWOP"
-                                                                : std::string_view{word};
-    text += (text.empty() ? "" : ",") + std::string{brief};
+  for (const auto& [name, brief] : names) {
+    const json::Value wanted(name);
+    if (std::find(modes.begin(), modes.end(), wanted) != modes.end())
+      text += (text.empty() ? "" : ",") + std::string{brief};
   }
   return text;
 }

@@ -19,7 +19,7 @@ struct LeaseRenewal::State {
 
   WriteResult<json::Value> renew() {
     const auto now = format_micro_time(std::chrono::system_clock::now());
-    const json::Object spec{
+    json::Object spec{
         {"holderIdentity", options.name}, {"leaseDurationSeconds", options.duration.count()}, {"renewTime", now}};
     const auto path = path_of(resources::leases, options.ns, options.name);
     const auto deadline = Deadline::after(options.interval);
@@ -28,6 +28,7 @@ struct LeaseRenewal::State {
         write_request("PATCH", path, json::Value(json::Object{{"spec", spec}}), content_type_of(PatchType::merge)),
         deadline);
     if (patched || patched.error().error.code != Code::not_found) return patched;
+    spec["acquireTime"] = now;
     json::Value lease = json::Object{{"apiVersion", "coordination.k8s.io/v1"}, {"kind", "Lease"}, {"spec", spec}};
     json::set(lease, "/metadata/name", json::Value(options.name));
     json::set(lease, "/metadata/namespace", json::Value(options.ns));

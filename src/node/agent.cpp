@@ -50,6 +50,9 @@ std::string os_image() {
   return "Linux";
 }
 
+/// What the host calls itself there; "" where it does not.
+std::string identity(const std::filesystem::path& file) { return std::string{trim(read_file(file).value_or(""))}; }
+
 HostFacts gather_facts(const AgentConfig& config, const qemu::HostProbe& probe, std::uint16_t stream_port) {
   struct sysinfo memory{};
   ::sysinfo(&memory);
@@ -70,6 +73,9 @@ HostFacts gather_facts(const AgentConfig& config, const qemu::HostProbe& probe, 
                   .qemu_version = probe.version,
                   .kernel_version = kernel.release,
                   .os_image = os_image(),
+                  .machine_id = identity("/etc/machine-id"),
+                  .system_uuid = identity("/sys/class/dmi/id/product_uuid"),
+                  .boot_id = identity("/proc/sys/kernel/random/boot_id"),
                   .stream_port = stream_port};
   return facts;
 }

@@ -39,8 +39,8 @@ Result<> Guests::finish_pod(const kube::Key& pod, const std::string& pod_uid, bo
   if (!current) return fail(current.error());
   if (json::string_at(*current, "/metadata/uid") != pod_uid) return {};
   if (!pod_is_terminal(*current)) {
-    const json::Value status = pod_ended(succeeded, succeeded ? 0 : 1, succeeded ? "Completed" : "Error", reason,
-                                         std::chrono::system_clock::now());
+    const json::Value status = pod_ended(*current, succeeded, succeeded ? 0 : 1, succeeded ? "Completed" : "Error",
+                                         reason, std::chrono::system_clock::now());
     auto written = client_.patch(pods, pod, kube::PatchType::merge, status, "status");
     if (!written && written.error().code != Code::not_found) return fail(written.error());
   }

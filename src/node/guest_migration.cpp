@@ -57,8 +57,9 @@ Result<> Guests::start_incoming(const json::Value& vmi, const json::Value& pod) 
     return finish_pod(kube::key_of(pod), json::string_at(pod, "/metadata/uid"), false, guest.error().message);
   }
   start_target_driver(vmi, *guest, false);
-  auto running = client_.patch(pods, (*guest)->record.pod, kube::PatchType::merge,
-                               pod_running(options_.config.address, std::chrono::system_clock::now()), "status");
+  auto running = client_.patch(
+      pods, (*guest)->record.pod, kube::PatchType::merge,
+      pod_running({(*guest)->record.pod_uid, options_.config.address}, std::chrono::system_clock::now()), "status");
   if (!running && running.error().code != Code::not_found) return fail(running.error());
   return {};
 }

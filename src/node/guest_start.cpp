@@ -205,7 +205,7 @@ Result<> Guests::report_running(const json::Value& vmi, Guest& guest) {
   const WallTime now = std::chrono::system_clock::now();
   const std::string address = guest.record.ports.empty() ? std::string{} : guest.record.ports.front().pod_ip;
   auto pod = client_.patch(pods, guest.record.pod, kube::PatchType::merge,
-                           pod_ready(options_.config.address, address, now), "status");
+                           pod_ready({guest.record.pod_uid, options_.config.address}, address, now), "status");
   if (!pod && pod.error().code != Code::not_found) return fail(pod.error());
   auto written =
       kube::modify(client_, virtual_machine_instances, kube::key_of(vmi), [&](json::Value& object) -> Result<> {

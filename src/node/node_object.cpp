@@ -7,11 +7,9 @@ namespace {
 
 json::Object labels_of(const HostFacts& host) {
   json::Object labels{
-      {"kubernetes.io/hostname", host.name},
-      {"kubernetes.io/arch", "amd64"},
-      {"kubernetes.io/os", "linux"},
-      {"kubevirt.io/schedulable", "true"},
-      {"godwit.io/accelerator", host.accelerator},
+      {"kubernetes.io/hostname", host.name},  {"kubernetes.io/arch", "amd64"},
+      {"kubernetes.io/os", "linux"},          {"kubevirt.io/schedulable", "true"},
+      {"node-role.kubernetes.io/worker", ""}, {"godwit.io/accelerator", host.accelerator},
   };
   for (const std::string& type : host.machine_types) labels["machine-type.node.kubevirt.io/" + type] = "true";
   for (const std::string& model : host.cpu_models) {
@@ -74,9 +72,9 @@ json::Value node_status_patch(const HostFacts& host, WallTime now) {
                                      {"containerRuntimeVersion", "qemu://" + host.qemu_version},
                                      {"kubeletVersion", "godwit-0.1.0"},
                                      {"kubeProxyVersion", ""},
-                                     {"machineID", ""},
-                                     {"systemUUID", ""},
-                                     {"bootID", ""}}},
+                                     {"machineID", host.machine_id},
+                                     {"systemUUID", host.system_uuid},
+                                     {"bootID", host.boot_id}}},
        }},
   };
 }

@@ -24,6 +24,9 @@ struct HostFacts {
   std::string qemu_version;
   std::string kernel_version;
   std::string os_image;
+  std::string machine_id;
+  std::string system_uuid;
+  std::string boot_id;
   std::uint16_t stream_port = 0;
 };
 

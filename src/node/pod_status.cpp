@@ -9,34 +9,40 @@ json::Object condition(std::string_view type, bool status, const std::string& ti
   return made;
 }
 
-json::Object running(const std::string& host_address, bool ready, WallTime now) {
+/// The one container's status, but for its state.
+json::Object container(const std::string& pod_uid, bool ready, bool started) {
+  return {{"name", "compute"},
+          {"ready", ready},
+          {"started", started},
+          {"restartCount", 0},
+          {"image", "godwit/launcher"},
+          {"imageID", "godwit/launcher"},
+          {"containerID", "qemu://" + pod_uid}};
+}
+
+json::Object running(const PodPlace& place, bool ready, WallTime now) {
   const std::string time = format_time(now);
+  json::Object compute = container(place.pod_uid, ready, true);
+  compute["state"] = json::Object{{"running", json::Object{{"startedAt", time}}}};
   const std::string_view why = ready ? std::string_view{} : "WaitingForHandOver";
   return {
       {"phase", "Running"},
-      {"hostIP", host_address},
+      {"hostIP", place.host_address},
       {"startTime", time},
       {"conditions", json::Array{condition("PodScheduled", true, time), condition("Initialized", true, time),
                                  condition("ContainersReady", ready, time, why), condition("Ready", ready, time, why)}},
-      {"containerStatuses",
-       json::Array{json::Object{{"name", "compute"},
-                                {"ready", ready},
-                                {"started", true},
-                                {"restartCount", 0},
-                                {"image", "godwit/launcher"},
-                                {"imageID", ""},
-                                {"state", json::Object{{"running", json::Object{{"startedAt", time}}}}}}}},
+      {"containerStatuses", json::Array{std::move(compute)}},
   };
 }
 
 }  // namespace
 
-json::Value pod_running(const std::string& host_address, WallTime now) {
-  return json::Object{{"status", running(host_address, false, now)}};
+json::Value pod_running(const PodPlace& place, WallTime now) {
+  return json::Object{{"status", running(place, false, now)}};
 }
 
-json::Value pod_ready(const std::string& host_address, const std::string& guest_address, WallTime now) {
-  json::Object status = running(host_address, true, now);
+json::Value pod_ready(const PodPlace& place, const std::string& guest_address, WallTime now) {
+  json::Object status = running(place, true, now);
   if (!guest_address.empty()) {
     status["podIP"] = guest_address;
     status["podIPs"] = json::Array{json::Object{{"ip", guest_address}}};
@@ -44,30 +50,31 @@ json::Value pod_ready(const std::string& host_address, const std::string& guest_
   return json::Object{{"status", std::move(status)}};
 }
 
-json::Value pod_ended(bool succeeded, int exit_code, std::string_view reason, std::string_view message, WallTime now) {
+json::Value pod_ended(const json::Value& pod, bool succeeded, int exit_code, std::string_view reason,
+                      std::string_view message, WallTime now) {
   const std::string time = format_time(now);
   const std::string_view completed = succeeded ? "PodCompleted" : "PodFailed";
-  json::Object terminated{{"exitCode", exit_code}, {"reason", reason}, {"message", message}, {"finishedAt", time}};
-  return json::Object{
-      {"status", json::Object{
-                     {"phase", succeeded ? "Succeeded" : "Failed"},
-                     {"reason", reason},
-                     {"message", message},
-                     {"podIP", nullptr},
-                     {"podIPs", nullptr},
-                     {"conditions", json::Array{condition("PodScheduled", true, time),
-                                                condition("Initialized", true, time, completed),
-                                                condition("ContainersReady", false, time, completed),
-                                                condition("Ready", false, time, completed)}},
-                     {"containerStatuses",
-                      json::Array{json::Object{{"name", "compute"},
-                                               {"ready", false},
-                                               {"started", false},
-                                               {"restartCount", 0},
-                                               {"image", "godwit/launcher"},
-                                               {"imageID", ""},
-                                               {"state", json::Object{{"terminated", std::move(terminated)}}}}}},
-                 }}};
+  const std::string started = json::string_at(pod, "/status/containerStatuses/0/state/running/startedAt",
+                                              json::string_at(pod, "/status/startTime"));
+  json::Object terminated{{"exitCode", exit_code},
+                          {"reason", reason},
+                          {"message", message},
+                          {"startedAt", started.empty() ? time : started},
+                          {"finishedAt", time}};
+  json::Object compute = container(json::string_at(pod, "/metadata/uid"), false, false);
+  compute["state"] = json::Object{{"terminated", std::move(terminated)}};
+  return json::Object{{"status", json::Object{
+                                     {"phase", succeeded ? "Succeeded" : "Failed"},
+                                     {"reason", reason},
+                                     {"message", message},
+                                     {"podIP", nullptr},
+                                     {"podIPs", nullptr},
+                                     {"conditions", json::Array{condition("PodScheduled", true, time),
+                                                                condition("Initialized", true, time, completed),
+                                                                condition("ContainersReady", false, time, completed),
+                                                                condition("Ready", false, time, completed)}},
+                                     {"containerStatuses", json::Array{std::move(compute)}},
+                                 }}};
 }
 
 bool pod_is_terminal(const json::Value& pod) {

@@ -9,13 +9,18 @@
 
 namespace godwit::node {
 
+struct PodPlace {
+  std::string pod_uid;
+  std::string host_address;
+};
+
 /// QEMU runs: the pod of the guest's owner is Ready and carries the guest's address; a migration's target is not and
 /// does not.
-[[nodiscard]] json::Value pod_running(const std::string& host_address, WallTime now);
-[[nodiscard]] json::Value pod_ready(const std::string& host_address, const std::string& guest_address, WallTime now);
-/// QEMU has ended. `succeeded`: the guest shut down or moved away.
-[[nodiscard]] json::Value pod_ended(bool succeeded, int exit_code, std::string_view reason, std::string_view message,
-                                    WallTime now);
+[[nodiscard]] json::Value pod_running(const PodPlace& place, WallTime now);
+[[nodiscard]] json::Value pod_ready(const PodPlace& place, const std::string& guest_address, WallTime now);
+/// The QEMU of `pod` has ended. `succeeded`: the guest shut down or moved away.
+[[nodiscard]] json::Value pod_ended(const json::Value& pod, bool succeeded, int exit_code, std::string_view reason,
+                                    std::string_view message, WallTime now);
 
 /// Phases "Succeeded" and "Failed".
 [[nodiscard]] bool pod_is_terminal(const json::Value& pod);

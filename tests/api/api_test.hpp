@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -17,11 +18,13 @@ namespace godwit {
 
 /// Runs the real kubectl; `home` is where it keeps its caches.
 inline Output run_kubectl(const std::filesystem::path& kubeconfig, std::vector<std::string> arguments,
-                          const std::filesystem::path& home, const std::string& input = {}) {
+                          const std::filesystem::path& home, const std::string& input = {},
+                          std::map<std::string, std::string> environment = {}) {
   const char* program = std::getenv("GODWIT_KUBECTL");  // ./test runs these with every kubectl that it has
   std::vector<std::string> argv{program != nullptr ? program : "kubectl", "--kubeconfig", kubeconfig.string()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  auto output = run_program({.argv = argv, .extra_environment = {{"HOME", home.string()}}},
+  environment["HOME"] = home.string();
+  auto output = run_program({.argv = argv, .extra_environment = std::move(environment)},
                             Deadline::after(std::chrono::seconds{60}), input);
   EXPECT_TRUE(output) << output.error().message;
   return output ? *output : Output{};
@@ -47,8 +50,10 @@ class ApiTest : public ::testing::Test {
   }
 
   /// Runs the real kubectl against the server.
-  Output kubectl(std::vector<std::string> arguments, const std::string& input = {}) const {
-    return run_kubectl(server_->admin_kubeconfig(), std::move(arguments), directory_.path(), input);
+  Output kubectl(std::vector<std::string> arguments, const std::string& input = {},
+                 std::map<std::string, std::string> environment = {}) const {
+    return run_kubectl(server_->admin_kubeconfig(), std::move(arguments), directory_.path(), input,
+                       std::move(environment));
   }
 
   apiserver::AdmissionChain admissions_ = {};
