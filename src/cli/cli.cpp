@@ -5,33 +5,22 @@
 
 #include "cli/complete.hpp"
 #include "cli/help.hpp"
+#include "cli/line_position.hpp"
 
 namespace godwit::cli {
 namespace {
 
-/// The command as far as the line names one: "godwit image import".
-const CLI::App& command_of(const CLI::App& tree, int argc, char** argv) {
-  const CLI::App* app = &tree;
-  for (int i = 1; i < argc; ++i) {
-    if (argv[i][0] == '-') continue;
-    const CLI::App* next = child(*app, argv[i]);
-    if (next == nullptr) break;
-    app = next;
-  }
-  return *app;
+/// Where the line ends.
+LinePosition position_of(const CLI::App& tree, int argc, char** argv) {
+  LinePosition at;
+  at.command = &tree;
+  for (int i = 1; i < argc; ++i) at.take(argv[i]);
+  return at;
 }
 
 int usage_error(const CLI::App& command, std::string_view why) {
   fmt::print(stderr, "godwit: {}; see `{} --help`\n", why, path_of(command));
   return exit_status::usage;
-}
-
-/// The first word that is no option.
-std::string_view first_word(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    if (argv[i][0] != '-') return argv[i];
-  }
-  return {};
 }
 
 }  // namespace
@@ -83,7 +72,7 @@ int run(int argc, char** argv, std::span<const Command> programs) {
     return exit_status::usage;
   }
   if (std::string_view{argv[1]} == "help") {
-    fmt::print("{}", help_of(command_of(*tree, argc - 1, argv + 1)));
+    fmt::print("{}", help_of(*position_of(*tree, argc - 1, argv + 1).command));
     return 0;
   }
   try {
@@ -92,11 +81,10 @@ int run(int argc, char** argv, std::span<const Command> programs) {
     fmt::print("{}", tree->help());
     return 0;
   } catch (const CLI::ParseError& wrong) {
-    const CLI::App& command = command_of(*tree, argc, argv);
-    const std::string_view word = first_word(argc, argv);
-    if (&command == tree.get() && !word.empty())
-      return usage_error(command, fmt::format("there is no command \"{}\"", word));
-    return usage_error(command, wrong.what());
+    const LinePosition at = position_of(*tree, argc, argv);
+    if (at.command == tree.get() && !at.first_argument.empty())
+      return usage_error(*at.command, fmt::format("there is no command \"{}\"", at.first_argument));
+    return usage_error(*at.command, wrong.what());
   }
   return invocation.action();
 }

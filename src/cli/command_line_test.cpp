@@ -92,6 +92,15 @@ TEST_F(CommandLine, CompletesContextsOfTheKubeconfigThatIsNamed) {
   EXPECT_EQ(complete(*tree_, {"start", "--kubeconfig=" + file, "--context", "w"}), "work\n");
 }
 
+TEST_F(CommandLine, ValuesOfOptionsAreNoCommands) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_words({"--kubeconfig", "/absent", "fly"}), 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("there is no command \"fly\""));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_words({"-n", "x", "image", "ls", "more"}), 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("`godwit image ls --help`"));
+}
+
 TEST_F(CommandLine, CompletionOfNamesIsQuietWithoutAServer) {
   EXPECT_EQ(complete(*tree_, {"start", "--kubeconfig", "/absent", ""}), "");
 }

@@ -4,55 +4,13 @@
 
 #include "base/text.hpp"
 #include "cli/help.hpp"
+#include "cli/line_position.hpp"
 #include "cli/session.hpp"
 
 namespace godwit::cli {
 namespace {
 
 using namespace kube::resources;
-
-/// Where the line stands after the words before the last.
-struct Position {
-  const CLI::App* command = nullptr;
-  std::size_t arguments_given = 0;
-  const CLI::Option* pending = nullptr;  ///< an option that waits for its value
-  GlobalOptions global;
-};
-
-const CLI::Option* option_named(const CLI::App& app, std::string_view word) {
-  for (const CLI::Option* option : visible_options(app)) {
-    const std::string name{word};
-    if (option->check_name(name)) return option;
-  }
-  return nullptr;
-}
-
-void take_value(Position& at, const CLI::Option& option, const std::string& value) {
-  if (option.check_lname("kubeconfig")) at.global.kubeconfig = value;
-  if (option.check_lname("context")) at.global.context = value;
-  if (option.check_lname("namespace")) at.global.ns = value;
-}
-
-void take_word(Position& at, const std::string& word) {
-  if (at.pending != nullptr) {
-    if (word == "=") return;  // bash makes a word of it
-    take_value(at, *at.pending, word);
-    at.pending = nullptr;
-  } else if (word.starts_with('-')) {
-    const std::size_t equals = word.find('=');
-    const CLI::Option* option = option_named(*at.command, word.substr(0, equals));
-    if (option == nullptr || option->get_type_size() == 0) return;
-    if (equals == std::string::npos)
-      at.pending = option;
-    else
-      take_value(at, *option, word.substr(equals + 1));
-  } else if (const CLI::App* next = child(*at.command, word)) {
-    at.command = next;
-    at.arguments_given = 0;
-  } else {
-    ++at.arguments_given;
-  }
-}
 
 /// Field `pointer` of each object of a kind; none when the API cannot be asked.
 std::vector<std::string> names_of(const GlobalOptions& global, const kube::Resource& resource,
@@ -84,7 +42,7 @@ std::vector<std::string> values_of(const CLI::Option& option, const GlobalOption
 }
 
 /// What may stand at the position.
-std::vector<std::string> candidates(const Position& at, const std::string& current) {
+std::vector<std::string> candidates(const LinePosition& at, const std::string& current) {
   if (at.pending != nullptr) return values_of(*at.pending, at.global);
   std::vector<std::string> words;
   if (current.starts_with('-')) {
@@ -104,9 +62,9 @@ std::vector<std::string> candidates(const Position& at, const std::string& curre
 }  // namespace
 
 std::string complete(const CLI::App& tree, const std::vector<std::string>& words) {
-  Position at;
+  LinePosition at;
   at.command = &tree;
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) take_word(at, words[i]);
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) at.take(words[i]);
   std::string current = words.empty() ? std::string{} : words.back();
   if (current == "=") current.clear();
   std::string lines;

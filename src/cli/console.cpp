@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/console_relay.hpp"
+#include "cli/missing_machine.hpp"
 #include "cli/verbs.hpp"
 
 namespace godwit::cli {
@@ -73,7 +74,7 @@ Result<Socket> follow(const Session& session, const std::string& name, std::stri
 Result<> console(const Session& session, const std::string& name) {
   auto socket = connect(session, name);
   if (!socket && socket.error().code == Code::not_found) {
-    return fail(Code::not_found, fmt::format("{}; see `kubectl get vmi -n {}`", socket.error().message, session.ns));
+    return fail(not_running(session, name));
   }
   if (!socket) return fail(socket.error());
   std::string node = node_of(session, name).value_or("");

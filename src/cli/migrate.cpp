@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "cli/live_line.hpp"
 #include "cli/migration_view.hpp"
+#include "cli/missing_machine.hpp"
 #include "cli/verbs.hpp"
 
 namespace godwit::cli {
@@ -22,16 +23,9 @@ Result<> check_target(const Session& session, const std::string& node, const std
   if (const auto all = session.client.list(nodes)) {
     for (const json::Value& object : all->items) names.push_back(kube::key_of(object).name);
   }
-  return fail(Code::not_found, fmt::format("there is no node {}; choose one of {}", node, join(names, ", ")));
-}
-
-Failure not_running(const Session& session, const std::string& name) {
-  if (session.client.get(virtual_machines, session.key(name))) {
-    return fail(Code::not_found,
-                fmt::format("it does not run; start it with `godwit start {} -n {}`", name, session.ns));
-  }
-  return fail(Code::not_found,
-              fmt::format("namespace {0} has no such machine; see `kubectl get vm,vmi -n {0}`", session.ns));
+  return fail(Code::not_found, names.empty()
+                                   ? fmt::format("there is no node {}, and no other", node)
+                                   : fmt::format("there is no node {}; choose one of {}", node, join(names, ", ")));
 }
 
 /// Follows it until it is over or deleted; the last that was seen of it.
@@ -127,7 +121,7 @@ Result<> watch_migration(const Session& session, const json::Value& created) {
 
 Result<> migrate(const Session& session, const MigrateOptions& options) {
   const auto vmi = session.client.get(virtual_machine_instances, session.key(options.name));
-  if (!vmi && vmi.error().code == Code::not_found) return not_running(session, options.name);
+  if (!vmi && vmi.error().code == Code::not_found) return fail(not_running(session, options.name));
   if (!vmi) return fail(vmi.error());
   json::Value wanted = json::Object{{"metadata", json::Object{{"generateName", "kubevirt-migrate-vm-"}}},
                                     {"spec", json::Object{{"vmiName", options.name}}}};

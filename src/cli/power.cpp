@@ -1,6 +1,7 @@
 // start and stop.
 #include <fmt/format.h>
 
+#include "cli/missing_machine.hpp"
 #include "cli/verbs.hpp"
 
 namespace godwit::cli {
@@ -11,8 +12,7 @@ Result<> change(const Session& session, const std::string& name, std::string_vie
                                 http::percent_encode(name), verb);
   const auto answer = session.client.call("PUT", path, "{}");
   if (!answer && answer.error().code == Code::not_found) {
-    return fail(Code::not_found,
-                fmt::format("namespace {0} has no such machine; see `kubectl get vm -n {0}`", session.ns));
+    return fail(no_machine(session));
   }
   if (!answer) return fail(answer.error());
   print_request(session, name, verb);

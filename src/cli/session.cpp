@@ -35,14 +35,28 @@ void print_request(const Session& session, const std::string& name, std::string_
 }
 
 Error advise(const Session& session, Error error) {
-  const auto& source = session.config.source.string();
-  const bool of_transport = error.message.find(session.config.server) != std::string::npos;
+  const std::string source = session.config.source.string();
+  const auto says = [&](std::string_view words) { return error.message.find(words) != std::string::npos; };
+  const bool of_connection = says(session.config.server.substr(std::string_view{"https://"}.size()));
   switch (error.code) {
     case Code::unavailable:
     case Code::timeout:
-      if (of_transport)
+      if (!of_connection) break;
+      if (says("alert")) {
+        error.code = Code::unauthorized;
+        error.message += fmt::format(
+            "; the API server does not take the certificate of kubeconfig {}: get a kubeconfig of "
+            "this cluster, or a fresh one",
+            source);
+      } else if (says("certificate")) {
+        error.message += fmt::format(
+            "; kubeconfig {} is of another cluster, or older than the server's certificate: get "
+            "this cluster's present one",
+            source);
+      } else {
         error.message +=
             fmt::format("; check that the API server runs, and that kubeconfig {} names the right one", source);
+      }
       break;
     case Code::unauthorized:
       error.message = fmt::format(

@@ -76,9 +76,32 @@ TEST_F(Verbs, MigrateRefusesATargetThatCannotBe) {
 }
 
 TEST_F(Verbs, MigrateTellsAStoppedMachineFromNone) {
+  answer("GET", "/api/v1/namespaces/default", R"({"metadata":{"name":"default"}})");
   EXPECT_NE(migrate(session_, {.name = "vm1", .to = {}}).error().message.find("no such machine"), std::string::npos);
   answer("GET", std::string{kubevirt} + "/virtualmachines/vm1", R"({"metadata":{"name":"vm1"}})");
   EXPECT_NE(migrate(session_, {.name = "vm1", .to = {}}).error().message.find("godwit start vm1"), std::string::npos);
+}
+
+TEST_F(Verbs, ANamespaceThatIsNotThereIsNamed) {
+  EXPECT_EQ(start(session_, "vm1").error().message, "there is no namespace default; see `kubectl get ns`, and give -n");
+  answer("GET", "/api/v1/namespaces/default", R"({"metadata":{"name":"default"}})");
+  EXPECT_EQ(start(session_, "vm1").error().message,
+            "namespace default has no such machine; see `kubectl get vm,vmi -n default`");
+}
+
+TEST_F(Verbs, AdviceFitsTheTrouble) {
+  session_.config.server = "https://h:6443";
+  session_.config.source = "/k";
+  const auto advice = [&](Code code, const char* message) { return advise(session_, {code, message}); };
+  EXPECT_NE(advice(Code::unavailable, "https://h:6443: refused").message.find("check that the API server runs"),
+            std::string::npos);
+  EXPECT_NE(advice(Code::unavailable, "h:6443: SSL certificate problem").message.find("/k is of another cluster"),
+            std::string::npos);
+  const Error refused = advice(Code::unavailable, "h:6443: tlsv1 alert unknown ca");
+  EXPECT_EQ(refused.code, Code::unauthorized);
+  EXPECT_NE(refused.message.find("does not take the certificate of kubeconfig /k"), std::string::npos);
+  EXPECT_EQ(advice(Code::unavailable, "the agent of node a is away").message, "the agent of node a is away");
+  EXPECT_NE(advice(Code::forbidden, "no").message.find("(this one: /k)"), std::string::npos);
 }
 
 TEST_F(Verbs, MigrateCancelDeletesTheUnfinishedOne) {

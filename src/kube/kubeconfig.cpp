@@ -119,8 +119,8 @@ Result<json::Value> parse_file(const fs::path& path) {
   const Source source{path};
   const auto text = read_file(path);
   if (!text) {
-    return fail(text.error().code, fmt::format("kubeconfig {}: {} (give --kubeconfig FILE or set KUBECONFIG)",
-                                               path.string(), text.error().message));
+    return fail(text.error().code,
+                fmt::format("kubeconfig {} (give --kubeconfig FILE or set KUBECONFIG)", text.error().message));
   }
   auto parsed = json::parse_yaml(*text);
   if (!parsed) return source.wrong(parsed.error().message);
