@@ -24,7 +24,6 @@ class KubectlVerbs : public ApiTest {
            (version.empty() ? version : "  resourceVersion: \"" + version + "\"\n") + "data: {colour: " + colour +
            "}\n";
   }
-  bool is_new() const { return kubectl({"version", "--client"}).out.find("Kustomize") != std::string::npos; }
 };
 
 TEST_F(KubectlVerbs, Replace) {
@@ -118,6 +117,29 @@ TEST_F(KubectlVerbs, Diff) {
   const Output same = kubectl({"diff", "-f", "-"}, config_map("red"));
   EXPECT_EQ(same.exit.status, 0) << same.out << same.err;
   EXPECT_EQ(field(".data.colour"), "red");
+}
+
+TEST_F(KubectlVerbs, MachinesToo) {
+  const auto vm = [](const std::string& strategy) {
+    return "apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: vm1, namespace: default}\nspec:\n  "
+           "runStrategy: " +
+           strategy + "\n  template: {spec: {domain: {devices: {}, memory: {guest: 64Mi}}}}\n";
+  };
+  const auto strategy = [&] { return kubectl({"get", "vm", "vm1", "-o", "jsonpath={.spec.runStrategy}"}).out; };
+  ASSERT_EQ(kubectl({"apply", "-f", "-"}, vm("Halted")).exit.status, 0);
+  EXPECT_EQ(kubectl({"label", "vm", "vm1", "tier=web"}).out, "virtualmachine.kubevirt.io/vm1 labeled\n");
+  EXPECT_EQ(kubectl({"annotate", "vm", "vm1", "note=x"}).exit.status, 0);
+  const Output edited = kubectl({"edit", "vm", "vm1"}, {}, {{"KUBE_EDITOR", "sed -i s/Halted/Manual/"}});
+  EXPECT_EQ(edited.exit.status, 0) << edited.err;
+  EXPECT_EQ(strategy(), "Manual");
+  const Output different = kubectl({"diff", "-f", "-"}, vm("Always"));
+  EXPECT_EQ(different.exit.status, 1) << different.err;
+  EXPECT_THAT(different.out, HasSubstr("+  runStrategy: Always"));
+  EXPECT_EQ(strategy(), "Manual");
+  EXPECT_EQ(kubectl({"replace", "-f", "-"}, vm("Always")).exit.status, 0);
+  EXPECT_EQ(strategy(), "Always");
+  EXPECT_EQ(kubectl({"delete", "vm", "vm1", "--dry-run=server"}).exit.status, 0);
+  EXPECT_EQ(strategy(), "Always");
 }
 
 TEST_F(KubectlVerbs, ServerSideApplyIsRefusedClearly) {
