@@ -6,6 +6,7 @@
 #include "cli/complete.hpp"
 #include "cli/help.hpp"
 #include "cli/line_position.hpp"
+#include "cli/verbs.hpp"
 
 namespace godwit::cli {
 namespace {
@@ -45,6 +46,7 @@ std::unique_ptr<CLI::App> make_tree(std::span<const Command> programs, Invocatio
   auto tree = std::make_unique<CLI::App>("Godwit moves running virtual machines between hosts.", "godwit");
   tree->require_subcommand(1);
   tree->set_help_flag("-h,--help", "shows this");
+  tree->set_version_flag("--version", fmt::format("godwit {}", program_version), "tells the version of this program");
   tree->formatter(std::make_shared<HelpFormatter>());
   add_connection_options(*tree, invocation.global);
   for (const auto& commands : {programs, verbs()}) {
@@ -79,6 +81,9 @@ int run(int argc, char** argv, std::span<const Command> programs) {
     tree->parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     fmt::print("{}", tree->help());
+    return 0;
+  } catch (const CLI::CallForVersion& told) {
+    fmt::print("{}\n", told.what());
     return 0;
   } catch (const CLI::ParseError& wrong) {
     const LinePosition at = position_of(*tree, argc, argv);

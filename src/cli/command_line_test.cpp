@@ -44,6 +44,7 @@ TEST_F(CommandLine, TellsWrongUseFromFailure) {
   EXPECT_EQ(run_words({"image", "ls", "--kubeconfig", "/absent"}), 1);
   EXPECT_EQ(run_words({"migrate", "--help"}), 0);
   EXPECT_EQ(run_words({"help", "image"}), 0);
+  EXPECT_EQ(run_words({"--version"}), 0);
 }
 
 TEST_F(CommandLine, ExitStatusesTellTheKindsOfErrors) {
