@@ -3,6 +3,8 @@
 #include <charconv>
 #include <vector>
 
+#include "block.hpp"
+
 namespace godwit::guest {
 namespace {
 
@@ -72,6 +74,15 @@ std::string on_connect(Outbound& outbound, const Words& words) {
   return outbound.open(std::string{verb}, static_cast<std::uint16_t>(port));
 }
 
+std::string on_block(const Words& words) {
+  const std::string_view verb = words.size() > 1 ? words[1] : "";
+  if (verb == "list") return list_disks();
+  if (verb == "file" && words.size() > 3) return read_labelled(words[2], words[3]);
+  if (verb == "write" && words.size() > 3) return write_block(words[2], words[3]);
+  if (verb == "read" && words.size() > 2) return read_block(words[2]);
+  return "error usage: block list | file LABEL PATH | write DEVICE WORD | read DEVICE";
+}
+
 }  // namespace
 
 std::string Control::execute(std::string_view line) {
@@ -83,7 +94,8 @@ std::string Control::execute(std::string_view line) {
   if (words[0] == "dirty") return on_dirty(dirtier_, words);
   if (words[0] == "disk") return on_disk(disk_, words);
   if (words[0] == "connect") return on_connect(outbound_, words);
-  return "error unknown command; known: ping heartbeat pattern dirty disk connect";
+  if (words[0] == "block") return on_block(words);
+  return "error unknown command; known: ping heartbeat pattern dirty disk connect block";
 }
 
 }  // namespace godwit::guest

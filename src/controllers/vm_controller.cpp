@@ -4,6 +4,7 @@
 
 #include "rules/objects.hpp"
 #include "rules/vm_lifecycle.hpp"
+#include "rules/volumes.hpp"
 
 namespace godwit::controllers {
 namespace {
@@ -20,7 +21,7 @@ bool owns(const json::Value& vm, const json::Value& vmi) {
 void look_at_claims(const Informers& informers, rules::VmView& view) {
   const auto ns = json::string_at(*view.vm, "/metadata/namespace");
   for (const auto& volume : json::array_at(*view.vm, "/spec/template/spec/volumes")) {
-    const auto name = json::string_at(volume, "/persistentVolumeClaim/claimName");
+    const auto name = rules::claim_of(volume);
     if (name.empty()) continue;
     const auto claim = informers.claims.cache().get({ns, name});
     if (!claim) {
@@ -34,7 +35,7 @@ void look_at_claims(const Informers& informers, rules::VmView& view) {
 bool uses_claim(const json::Value& vm, const kube::Key& claim) {
   if (json::string_at(vm, "/metadata/namespace") != claim.ns) return false;
   for (const auto& volume : json::array_at(vm, "/spec/template/spec/volumes")) {
-    if (json::string_at(volume, "/persistentVolumeClaim/claimName") == claim.name) return true;
+    if (rules::claim_of(volume) == claim.name) return true;
   }
   return false;
 }

@@ -11,6 +11,7 @@
 #include "rules/objects.hpp"
 #include "rules/ownership.hpp"
 #include "rules/vm_state.hpp"
+#include "rules/volumes.hpp"
 
 namespace godwit::controllers {
 namespace {
@@ -28,7 +29,7 @@ bool on_pod_network(const json::Value& vmi) {
 bool uses_claim(const json::Value& vmi, const kube::Key& claim) {
   if (json::string_at(vmi, "/metadata/namespace") != claim.ns) return false;
   for (const auto& volume : json::array_at(vmi, "/spec/volumes")) {
-    if (json::string_at(volume, "/persistentVolumeClaim/claimName") == claim.name) return true;
+    if (rules::claim_of(volume) == claim.name) return true;
   }
   return false;
 }
@@ -43,6 +44,19 @@ json::Array with_scheduling(json::Array conditions, const std::vector<kube::Obje
     if (unschedulable) return rules::with_condition(std::move(conditions), *scheduled, now);
   }
   return rules::without_condition(std::move(conditions), "PodScheduled");
+}
+
+/// Why a pod's container, which stands for a volume, waits: an image that isn't there.
+json::Array with_image(json::Array conditions, const std::vector<kube::ObjectPtr>& pods, std::string_view now) {
+  for (const auto& pod : pods) {
+    if (auto condition = rules::image_condition(*pod)) {
+      return rules::with_condition(std::move(conditions), std::move(*condition), now);
+    }
+  }
+  const bool ours = std::any_of(conditions.begin(), conditions.end(), [](const json::Value& c) {
+    return json::string_at(c, "/type") == "Synchronized" && json::string_at(c, "/reason") == "ErrImagePull";
+  });
+  return ours ? rules::without_condition(std::move(conditions), "Synchronized") : conditions;
 }
 
 }  // namespace
@@ -201,7 +215,9 @@ Result<> VmiController::write_conditions(const json::Value& vmi) {
   const auto now = format_time(context_.clock.wall());
   const auto& before = json::array_at(vmi, "/status/conditions");
   auto after = rules::with_condition(before, rules::live_migratable_condition(verdict), now);
-  after = with_scheduling(std::move(after), pods_of(context_, vmi), now);
+  const auto pods = pods_of(context_, vmi);
+  after = with_scheduling(std::move(after), pods, now);
+  after = with_image(std::move(after), pods, now);
   after = rules::with_eviction_condition(std::move(after), vmi, now);
   const bool has_list = json::find(vmi, "/status/conditions") != nullptr;
   if (has_list && json::equal(json::Value(before), json::Value(after))) return {};

@@ -105,6 +105,9 @@ void Guests::discard(const GuestPtr& guest, bool succeeded, const std::string& r
   if (auto finished = finish_pod(guest->record.pod, guest->record.pod_uid, succeeded, reason); !finished) {
     log_.warning("pod {}: {}", guest->record.pod.text(), finished.error().message);
   }
+  if (auto removed = storage::remove_instance(paths_.local_volumes(), guest->record.vmi_uid); !removed) {
+    log_.warning("{}", removed.error().message);
+  }
   forget(paths_, guest->record);
   const std::lock_guard lock{mutex_};
   const auto found = guests_.find(guest->record.vmi);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "node/disk_plan.hpp"
 #include "node/guest_devices.hpp"
 #include "rules/launcher_pod.hpp"
 
@@ -18,26 +19,6 @@ std::string tap_name(const std::string& vmi_uid, std::size_t index) {
     if (c != '-') letters += c;
   }
   return fmt::format("gt{}{}", letters.substr(0, 10), index);
-}
-
-Result<> plan_disks(const json::Value& vmi, const VolumePaths& volumes, GuestPlan& plan) {
-  std::size_t index = 0;
-  for (const json::Value& disk : json::array_at(vmi, "/spec/domain/devices/disks")) {
-    const std::string name = json::string_at(disk, "/name");
-    const auto path = volumes.find(name);
-    if (path == volumes.end()) {
-      return fail(Code::invalid,
-                  fmt::format("spec.domain.devices.disks[{}].name: no volume is called '{}'", index, name));
-    }
-    plan.machine.disks.push_back(
-        {.id = name,
-         .path = path->second,
-         .read_only = json::bool_at(disk, "/disk/readonly"),
-         .serial = json::string_at(disk, "/serial"),
-         .boot_index = static_cast<int>(json::int_at(disk, "/bootOrder", index == 0 ? 1 : 0))});
-    ++index;
-  }
-  return {};
 }
 
 Result<> plan_ports(const json::Value& vmi, const PodNetwork& network, GuestPlan& plan) {
@@ -109,7 +90,9 @@ Result<GuestPlan> plan_guest(const json::Value& vmi, const VolumePaths& volumes,
   plan.machine.firmware = firmware_of(vmi);
   plan.machine.clock = clock_of(vmi, now);
   if (host.accelerator == qemu::Accelerator::tcg) plan.machine.tcg_tb_size_mb = tcg_translation_cache_mib;
-  if (auto disks = plan_disks(vmi, volumes, plan); !disks) return fail(disks.error());
+  auto disks = plan_disks(vmi, volumes);
+  if (!disks) return fail(disks.error());
+  plan.machine.disks = std::move(*disks);
   if (auto ports = plan_ports(vmi, network, plan); !ports) return fail(ports.error());
   return plan;
 }

@@ -26,8 +26,16 @@ struct PodNetwork {
 };
 [[nodiscard]] Result<PodNetwork> pod_network_of(const json::Value& config_map);
 
-/// Where each of the VMI's volumes is on this host, by the volume's name.
-using VolumePaths = std::map<std::string, std::filesystem::path>;
+/// What holds a volume's content on this host.
+struct VolumeFile {
+  std::filesystem::path path;
+  qemu::DiskFormat format = qemu::DiskFormat::raw;
+  std::filesystem::path base = {};  ///< what it lies over
+  bool read_only = false;           ///< whatever the disk says
+};
+
+/// By the volume's name.
+using VolumePaths = std::map<std::string, VolumeFile>;
 
 struct GuestPlan {
   qemu::MachineSpec machine;             ///< without the taps' descriptors

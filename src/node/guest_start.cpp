@@ -7,7 +7,7 @@
 #include "node/guests.hpp"
 #include "node/pod_status.hpp"
 #include "node/vmi_status.hpp"
-#include "node/volume_paths.hpp"
+#include "node/volume_sources.hpp"
 #include "rules/objects.hpp"
 
 namespace godwit::node {
@@ -30,10 +30,13 @@ Result<bool> Guests::still_wanted(const json::Value& pod) const {
 }
 
 /// The VMI as it is once this node owns it.
-Result<json::Value> Guests::claim(const json::Value& vmi) {
+Result<json::Value> Guests::claim(const json::Value& vmi, const VolumeSources& volumes) {
   const auto ownership = rules::read_ownership(vmi);
   if (!ownership) return fail(ownership.error());
-  const json::Array extra{rules::patch_operation("add", "/status/phase", "Scheduled")};
+  const json::Array extra{
+      rules::patch_operation("add", "/status/phase", "Scheduled"),
+      rules::patch_operation("add", volumes_directory, json::Value(volumes.shared_directory.string())),
+      rules::patch_operation("add", volumes_fingerprint, json::Value(volumes.fingerprint))};
   const auto patch =
       rules::guarded_patch(*ownership, {.transition = rules::Transition::claim, .self = options_.config.name}, extra);
   if (!patch) return fail(patch.error());
@@ -48,19 +51,10 @@ Result<kube::Again> Guests::claim_and_start(const json::Value& vmi, const json::
   const auto wanted = still_wanted(pod);
   if (!wanted) return fail(wanted.error());
   if (!*wanted) return kube::Again{};
-  const std::string uid = json::string_at(vmi, "/metadata/uid");
-  if (const auto volumes = find_volumes(client_, vmi); !volumes) {
-    const Error& why = volumes.error();
-    const bool passing = why.code == Code::unavailable || why.code == Code::timeout;
-    const auto advice = troubles_.meet(uid, why.message, passing, std::chrono::steady_clock::now());
-    if (advice.tell) {
-      events_.record(vmi, kube::EventType::warning, "FailedMount", why.message);
-      log_.warning("{}: {}", kube::key_of(vmi).text(), why.message);
-    }
-    return kube::Again{advice.look_again};
-  }
-  troubles_.over(uid);
-  const auto owned = claim(vmi);
+  const auto volumes = find_volumes(client_, vmi);
+  if (!volumes) return report_missing_volume(vmi, pod, volumes.error());
+  troubles_.over(json::string_at(vmi, "/metadata/uid"));
+  const auto owned = claim(vmi, *volumes);
   if (!owned) return fail(owned.error());
   if (auto started = start_owner(*owned, pod); !started) return fail(started.error());
   return kube::Again{};
@@ -95,13 +89,13 @@ qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {
 }
 
 Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Value& pod, Role role) {
-  const auto volumes = find_volumes(client_, vmi);
+  const auto volumes = volume_files(vmi, role);
   if (!volumes) return fail(volumes.error());
   auto plan = plan_guest(vmi, *volumes, options_.network, options_.host, std::chrono::system_clock::now());
   if (!plan) return fail(plan.error());
   const auto own_directory = paths_.machine(json::string_at(pod, "/metadata/uid"));
   const auto kept = volumes->find(vm_state);
-  name_state(vmi, own_directory, kept == volumes->end() ? std::nullopt : std::optional{kept->second}, {},
+  name_state(vmi, own_directory, kept == volumes->end() ? std::nullopt : std::optional{kept->second.path}, {},
              plan->machine);
   if (auto made = make_state(vmi, plan->machine, {}, role); !made) return fail(made.error());
   auto guest = std::make_shared<Guest>();
@@ -135,6 +129,7 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
   if (!machine) {
     tell(guest->record, machine.error().message);
     for (const auto& port : guest->ports) (void)port->remove();
+    (void)storage::remove_instance(paths_.local_volumes(), guest->record.vmi_uid);
     forget(paths_, guest->record);
     return fail(machine.error());
   }

@@ -52,6 +52,9 @@ void Guests::start() {
   vmis_ = std::make_unique<kube::Informer>(client_, virtual_machine_instances, kube::ListOptions{},
                                            [this](const kube::ObjectPtr& before, const kube::ObjectPtr& after) {
                                              wake(kube::key_of(after ? *after : *before));
+                                             if (!after || rules::is_final(*after)) {
+                                               remove_shared_volumes(after ? *after : *before);
+                                             }
                                            });
   const std::stop_token never;
   while (!pods_->wait_synced(Deadline::after(std::chrono::seconds{5}), never) ||
@@ -61,6 +64,7 @@ void Guests::start() {
   std::set<std::string> pod_uids;
   for (const kube::ObjectPtr& pod : pods_->list()) pod_uids.insert(json::string_at(*pod, "/metadata/uid"));
   logs_.keep_only(pod_uids);
+  remove_stale_volumes();
   controller_.start();
   const std::lock_guard lock{mutex_};
   for (const auto& [key, guest] : guests_) wake(key);

@@ -20,6 +20,7 @@
 #include "node/guest_plan.hpp"
 #include "node/pod_log.hpp"
 #include "node/troubles.hpp"
+#include "node/volume_sources.hpp"
 
 namespace godwit::node {
 
@@ -64,7 +65,7 @@ class Guests {
   [[nodiscard]] Result<bool> still_wanted(const json::Value& pod) const;
   void adopt(InstanceRecord record);
   [[nodiscard]] Result<kube::Again> claim_and_start(const json::Value& vmi, const json::Value& pod);
-  [[nodiscard]] Result<json::Value> claim(const json::Value& vmi);
+  [[nodiscard]] Result<json::Value> claim(const json::Value& vmi, const VolumeSources& volumes);
   [[nodiscard]] Result<> start_owner(const json::Value& vmi, const json::Value& pod);
   [[nodiscard]] Result<GuestPtr> launch(const json::Value& vmi, const json::Value& pod, Role role);
   [[nodiscard]] Result<> finish_start(Guest& guest);
@@ -72,6 +73,13 @@ class Guests {
   [[nodiscard]] Result<> report_running(const json::Value& vmi, Guest& guest);
   [[nodiscard]] qemu::MachineHandlers handlers_of(const std::weak_ptr<Guest>& guest);
   void serve_dhcp(Guest& guest);
+
+  // guest_volumes.cpp
+  [[nodiscard]] Result<kube::Again> report_missing_volume(const json::Value& vmi, const json::Value& pod,
+                                                          const Error& error);
+  [[nodiscard]] Result<VolumePaths> volume_files(const json::Value& vmi, Role role) const;
+  void remove_shared_volumes(const json::Value& vmi);
+  void remove_stale_volumes();
 
   // guest_migration.cpp
   [[nodiscard]] Result<> start_incoming(const json::Value& vmi, const json::Value& pod);

@@ -40,6 +40,8 @@ struct InstancePaths {
   [[nodiscard]] std::filesystem::path record_directory(const std::string& pod_uid) const { return records() / pod_uid; }
   [[nodiscard]] std::filesystem::path machine(const std::string& pod_uid) const { return data / "vms" / pod_uid; }
   [[nodiscard]] std::filesystem::path logs() const { return data / "logs"; }
+  /// Disks of guests that no other host can reach: below it as in storage::instance_directory.
+  [[nodiscard]] std::filesystem::path local_volumes() const { return data / "local"; }
   /// Short: unix sockets are made below it.
   [[nodiscard]] std::filesystem::path migration(const std::string& migration_uid) const {
     return data / "mig" / migration_uid.substr(0, 8);

@@ -35,7 +35,30 @@ json::Object running(const PodPlace& place, bool ready, WallTime now) {
   };
 }
 
+json::Object waiting(const std::string& name, json::Object why) {
+  return json::Object{{"name", name},
+                      {"ready", false},
+                      {"started", false},
+                      {"restartCount", 0},
+                      {"image", "godwit/launcher"},
+                      {"imageID", ""},
+                      {"state", json::Object{{"waiting", std::move(why)}}}};
+}
+
 }  // namespace
+
+json::Value pod_creating() {
+  return json::Object{
+      {"status", json::Object{{"containerStatuses",
+                               json::Array({json::Value(waiting("compute", {{"reason", "ContainerCreating"}}))})}}}};
+}
+
+json::Value pod_waiting(const std::string& container, const std::string& reason, const std::string& message) {
+  return json::Object{
+      {"status", json::Object{{"containerStatuses",
+                               json::Array{waiting("compute", {{"reason", "ContainerCreating"}}),
+                                           waiting(container, {{"reason", reason}, {"message", message}})}}}}};
+}
 
 json::Value pod_running(const PodPlace& place, WallTime now) {
   return json::Object{{"status", running(place, false, now)}};

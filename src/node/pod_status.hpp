@@ -14,6 +14,10 @@ struct PodPlace {
   std::string host_address;
 };
 
+/// QEMU is not started yet; because that container, which stands for a volume, waits.
+[[nodiscard]] json::Value pod_creating();
+[[nodiscard]] json::Value pod_waiting(const std::string& container, const std::string& reason,
+                                      const std::string& message);
 /// QEMU runs: the pod of the guest's owner is Ready and carries the guest's address; a migration's target is not and
 /// does not.
 [[nodiscard]] json::Value pod_running(const PodPlace& place, WallTime now);

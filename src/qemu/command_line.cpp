@@ -71,7 +71,7 @@ Result<std::vector<std::string>> command_line(const MachineSpec& spec, const Mac
   add_firmware(out, spec);
   add_devices(out, spec, paths);
   for (std::size_t i = 0; i < spec.nics.size(); ++i) add_nic(out, spec.nics[i], i);
-  for (std::size_t i = 0; i < spec.disks.size(); ++i) add_disk(out, spec.disks[i], i);
+  add_disks(out, spec.disks);
   if (spec.incoming) out.add("-incoming", "defer");
   for (const std::string& argument : spec.extra) out.add(argument);
   return out.take();

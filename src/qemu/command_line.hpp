@@ -14,14 +14,29 @@ namespace godwit::qemu {
 enum class Accelerator : std::uint8_t { tcg, kvm };
 [[nodiscard]] std::string name_of(Accelerator accelerator);
 
-/// A raw image or block device. The guest sees virtio-blk.
+enum class DiskBus : std::uint8_t { virtio, sata, scsi };
+enum class DiskFormat : std::uint8_t { raw, qcow2 };
+/// Of the host. Only `none` (O_DIRECT) is safe for a disk that two hosts open in turn and that is written to.
+enum class DiskCache : std::uint8_t { none, writethrough, writeback };
+
+/// An image or block device, and how the guest sees it.
 struct Disk {
   std::string id;  ///< "rootdisk": letters, digits, "-", "_", "."; unique
   std::filesystem::path path;
+  DiskFormat format = DiskFormat::raw;
+  std::filesystem::path base = {};  ///< qcow2: the raw file or device that it lies over, read only; "" for none
+  DiskBus bus = DiskBus::virtio;
+  bool cdrom = false;  ///< always read only; on SATA or SCSI
   bool read_only = false;
-  bool direct_io = true;    ///< O_DIRECT; false: the host's cache (only for images that never migrate between hosts)
-  std::string serial = {};  ///< up to 20 characters
-  int boot_index = 0;       ///< 1 = first; 0 = not booted from
+  bool shareable = false;  ///< other machines may have it open for writing too
+  DiskCache cache = DiskCache::none;
+  bool native_aio = false;        ///< Linux's asynchronous I/O instead of threads; wants DiskCache::none
+  bool own_thread = false;        ///< an I/O thread of its own; virtio only
+  std::string error_policy = {};  ///< "stop", "report", "ignore" or "enospace"; "" = QEMU's
+  int logical_block = 0;          ///< bytes, a power of two from 512; 0 = QEMU's
+  int physical_block = 0;         ///< likewise, not below the logical one
+  std::string serial = {};        ///< up to 20 characters
+  int boot_index = 0;             ///< 1 = first; 0 = not booted from
 
   bool operator==(const Disk&) const = default;
 };
@@ -62,7 +77,7 @@ struct MachineSpec {
   int cores = 1;
   int threads = 1;
   std::int64_t memory_bytes = 0;  ///< a multiple of 1 MiB
-  std::vector<Disk> disks = {};   ///< the order gives the PCI addresses: never change it for a running guest
+  std::vector<Disk> disks = {};   ///< the order gives the addresses: never change it for a running guest
   std::vector<Nic> nics = {};
   Devices devices = {};
   Platform platform = {};

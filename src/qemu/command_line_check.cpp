@@ -1,6 +1,7 @@
 #include "qemu/command_line_check.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -64,8 +65,41 @@ Result<> check_machine(const MachineSpec& spec) {
   return {};
 }
 
+bool is_block_size(int size) { return size == 0 || (size >= 512 && size <= (2 << 20) && (size & (size - 1)) == 0); }
+
+/// What the disk's bus and its other settings forbid; "" when nothing.
+std::string disk_conflict(const Disk& disk) {
+  if (!disk.base.empty() && disk.format != DiskFormat::qcow2) return "a raw image has no base";
+  if (!disk.base.empty() && !disk.base.is_absolute()) return "its base's path is not absolute";
+  if (disk.cdrom && disk.bus != DiskBus::sata && disk.bus != DiskBus::scsi) return "a CD-ROM is on SATA or SCSI";
+  if (disk.read_only && !disk.cdrom && disk.bus == DiskBus::sata) return "a hard disk on SATA cannot be read only";
+  if (disk.own_thread && disk.bus != DiskBus::virtio) return "only virtio disks have threads of their own";
+  if (disk.native_aio && disk.cache != DiskCache::none) return "native I/O works without the host's cache only";
+  if (!is_block_size(disk.logical_block) || !is_block_size(disk.physical_block)) return "its block size is none";
+  if (disk.physical_block > 0 && disk.physical_block < disk.logical_block) {
+    return "its physical blocks are smaller than its logical ones";
+  }
+  static const std::set<std::string> policies{"", "stop", "report", "ignore", "enospace"};
+  if (!policies.contains(disk.error_policy)) return fmt::format("error policy \"{}\" is none", disk.error_policy);
+  return {};
+}
+
+Result<> check_bus_sizes(const std::vector<Disk>& disks) {
+  static const std::map<DiskBus, std::pair<std::size_t, const char*>> most{
+      {DiskBus::virtio, {max_virtio_disks, "virtio"}},
+      {DiskBus::sata, {max_sata_disks, "SATA"}},
+      {DiskBus::scsi, {max_scsi_disks, "SCSI"}}};
+  std::map<DiskBus, std::size_t> counts;
+  for (const Disk& disk : disks) ++counts[disk.bus];
+  for (const auto& [bus, count] : counts) {
+    const auto& [limit, name] = most.at(bus);
+    if (count > limit) return wrong(fmt::format("{} {} disks are more than {}", count, name, limit));
+  }
+  return {};
+}
+
 Result<> check_disks(const std::vector<Disk>& disks) {
-  if (disks.size() > max_disks) return wrong(fmt::format("{} disks are more than {}", disks.size(), max_disks));
+  if (auto fits = check_bus_sizes(disks); !fits) return fits;
   std::set<std::string> ids;
   std::set<int> boot;
   for (const Disk& disk : disks) {
@@ -73,6 +107,9 @@ Result<> check_disks(const std::vector<Disk>& disks) {
     if (!ids.insert(disk.id).second) return wrong(fmt::format("two disks are named \"{}\"", disk.id));
     if (!disk.path.is_absolute())
       return wrong(fmt::format("disk {}: path \"{}\" is not absolute", disk.id, disk.path.string()));
+    if (const std::string conflict = disk_conflict(disk); !conflict.empty()) {
+      return wrong(fmt::format("disk {}: {}", disk.id, conflict));
+    }
     if (disk.serial.size() > longest_serial) {
       return wrong(fmt::format("disk {}: serial \"{}\" is longer than {}", disk.id, disk.serial, longest_serial));
     }

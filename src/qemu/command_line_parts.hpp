@@ -10,7 +10,8 @@ namespace godwit::qemu {
 void add_clock(Arguments& out, const MachineSpec& spec);
 void add_firmware(Arguments& out, const MachineSpec& spec);
 void add_nic(Arguments& out, const Nic& nic, std::size_t index);
-void add_disk(Arguments& out, const Disk& disk, std::size_t index);
+/// All of them, with the controllers that they need.
+void add_disks(Arguments& out, const std::vector<Disk>& disks);
 void add_devices(Arguments& out, const MachineSpec& spec, const MachinePaths& paths);
 
 }  // namespace godwit::qemu

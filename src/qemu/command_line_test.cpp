@@ -271,7 +271,7 @@ TEST(CommandLine, RefusesWrongDisks) {
   EXPECT_NE(problem({.id = "a", .path = "/x", .serial = std::string(21, 's')}).find("longer"), std::string::npos);
   MachineSpec many = ordinary();
   for (int i = 0; i < 14; ++i) many.disks.push_back(Disk{.id = "d" + std::to_string(i), .path = "/x"});
-  EXPECT_NE(problem_of(many).find("15 disks"), std::string::npos);
+  EXPECT_NE(problem_of(many).find("15 virtio disks"), std::string::npos);
 }
 
 TEST(CommandLine, RefusesWrongInterfaces) {

@@ -88,7 +88,7 @@ class MachineTest : public ::testing::Test {
     std::ofstream{path}.close();
     std::filesystem::resize_file(path, 1 << 20);
     std::filesystem::permissions(path, std::filesystem::perms{0666});
-    return Disk{.id = "root", .path = path, .direct_io = false, .serial = "r,1", .boot_index = 1};
+    return Disk{.id = "root", .path = path, .cache = DiskCache::writeback, .serial = "r,1", .boot_index = 1};
   }
   static Migration migration_of(Machine& machine) {
     return {[&](const std::string& c, const json::Value& a, Deadline d) { return machine.execute(c, a, d); },

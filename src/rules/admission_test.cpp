@@ -62,20 +62,16 @@ TEST_P(ValidateVmiWrong, IsRefusedByField) {
 INSTANTIATE_TEST_SUITE_P(
     Fields, ValidateVmiWrong,
     testing::Values(
-        Wrong{"/spec/volumes", "[{name: root, containerDisk: {image: x}}]", "spec.volumes[0].containerDisk",
-              "not built yet: containerDisk volumes"},
-        Wrong{"/spec/volumes", "[{name: root, cloudInitNoCloud: {userData: x}}]", "spec.volumes[0].cloudInitNoCloud",
-              "not built yet: cloudInitNoCloud volumes"},
-        Wrong{"/spec/domain/devices/disks", "[{name: root, cdrom: {}}]", "spec.domain.devices.disks[0].cdrom",
-              "not built yet: cdrom disks"},
+        Wrong{"/spec/volumes", "[{name: root, dataVolume: {name: x}}]", "spec.volumes[0].dataVolume",
+              "not built yet: dataVolume volumes (there is no kind DataVolume)"},
+        Wrong{"/spec/domain/devices/disks", "[{name: root, lun: {}}]", "spec.domain.devices.disks[0].lun",
+              "not built yet: lun disks"},
         Wrong{"/spec/domain/devices/disks", "[{name: other, disk: {}}]", "spec.domain.devices.disks[0].name",
               "spec.domain.devices.disks[0].name: 'other' not found in volumes"},
         Wrong{"/spec/domain/devices/disks", "[]", "spec.volumes[0].name",
               "spec.volumes[0].name: 'root' not found in disks"},
         Wrong{"/spec/domain/devices/disks", "[{name: root, disk: {}}, {name: root, disk: {}}]",
               "spec.domain.devices.disks[1]", "must not have the same Name."},
-        Wrong{"/spec/domain/devices/disks/0/disk/bus", "sata", "spec.domain.devices.disks[0].disk.bus",
-              "not built yet: disks on the bus sata"},
         Wrong{"/spec/domain/devices/interfaces/0", "{name: default, sriov: {}}",
               "spec.domain.devices.interfaces[0].sriov", "not built yet: sriov interfaces"},
         Wrong{"/spec/domain/devices/interfaces/0/macAddress", "'02:00'", "spec.domain.devices.interfaces[0].macAddress",
@@ -98,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
               "spec.evictionStrategy is set with an unrecognized option: Maybe"},
         Wrong{"/spec/evictionStrategy", "''", "spec.evictionStrategy", "is set with an unrecognized option: "},
         Wrong{"/spec/volumes/0/persistentVolumeClaim/claimName", "''",
-              "spec.volumes[0].persistentVolumeClaim.claimName", "is missing"}));
+              "spec.volumes[0].persistentVolumeClaim.claimName", "is a required field"}));
 
 TEST(ValidateVm, LooksAtStrategyAndTemplate) {
   const auto vm = [](const std::string& more) {

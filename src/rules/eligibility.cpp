@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "rules/objects.hpp"
+#include "rules/volumes.hpp"
 
 namespace godwit::rules {
 namespace {
@@ -47,6 +48,20 @@ std::optional<Eligibility> check_host_devices(const json::Value& vmi) {
   return std::nullopt;
 }
 
+/// Two hosts that cache one disk would each see the other's writes late.
+std::optional<Eligibility> check_caches(const json::Value& vmi) {
+  for (const auto& disk : json::array_at(vmi, "/spec/domain/devices/disks")) {
+    const auto cache = json::string_at(disk, "/cache");
+    const bool written = json::find(disk, "/cdrom") == nullptr && !json::bool_at(disk, "/disk/readonly");
+    if (cache.empty() || cache == "none" || !written) continue;
+    return Eligibility{false, "DisksNotLiveMigratable",
+                       fmt::format("cannot migrate VMI: disk {} has cache {}, Migration may lead to data corruption if "
+                                   "disks use cache other than none",
+                                   json::string_at(disk, "/name"), cache)};
+  }
+  return std::nullopt;
+}
+
 std::optional<Eligibility> check_disks(const json::Value& vmi, const AccessModes& access_modes) {
   constexpr auto reason = "DisksNotLiveMigratable";
   for (const auto& volume : json::array_at(vmi, "/spec/volumes")) {
@@ -65,6 +80,13 @@ std::optional<Eligibility> check_disks(const json::Value& vmi, const AccessModes
                            fmt::format("cannot migrate VMI: PVC {} is not shared, {}", claim, must_be_shared)};
       }
     }
+    const bool owned = !json::string_at(vmi, "/status/nodeName").empty();
+    if (dies_with_instance(volume) && owned && json::string_at(vmi, "/status/volumesDirectory").empty()) {
+      return Eligibility{false, reason,
+                         fmt::format("cannot migrate VMI: what is written to volume {} is on its node alone, live "
+                                     "migration requires that all disks are shared",
+                                     json::string_at(volume, "/name"))};
+    }
     if (json::find(volume, "/hostDisk") != nullptr && !json::bool_at(volume, "/hostDisk/shared")) {
       return Eligibility{false, reason, "cannot migrate VMI with non-shared HostDisk"};
     }
@@ -78,6 +100,7 @@ Eligibility live_migratable(const json::Value& vmi, const AccessModes& access_mo
   if (auto finding = check_interfaces(vmi)) return *finding;
   if (auto finding = check_host_devices(vmi)) return *finding;
   if (auto finding = check_disks(vmi, access_modes)) return *finding;
+  if (auto finding = check_caches(vmi)) return *finding;
   return {};
 }
 

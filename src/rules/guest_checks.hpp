@@ -43,6 +43,9 @@ void check_pairs(Findings& f, const std::map<std::string, std::size_t>& names, s
 
 /// Memory, CPUs, machine type, features, clock, firmware.
 void check_platform(Findings& f);
+/// volume_fields.cpp
+void check_disks(Findings& f);
+void check_volumes(Findings& f);
 /// Interfaces and networks.
 void check_interfaces(Findings& f);
 /// Watchdog, screen, inputs, sound, panic devices, TPM.

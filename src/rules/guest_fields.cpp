@@ -73,6 +73,17 @@ constexpr std::array built = {
     "domain.devices.disks[].bootOrder",
     "domain.devices.disks[].serial",
     "domain.devices.disks[].disk.bus",
+    "domain.devices.disks[].disk.readonly",
+    "domain.devices.disks[].cdrom.bus",
+    "domain.devices.disks[].cdrom.readonly",
+    "domain.devices.disks[].cdrom.tray",
+    "domain.devices.disks[].cache",
+    "domain.devices.disks[].io",
+    "domain.devices.disks[].errorPolicy",
+    "domain.devices.disks[].dedicatedIOThread",
+    "domain.devices.disks[].shareable",
+    "domain.devices.disks[].blockSize.custom.logical",
+    "domain.devices.disks[].blockSize.custom.physical",
     "domain.devices.interfaces[].name",
     "domain.devices.interfaces[].model",
     "domain.devices.interfaces[].macAddress",
@@ -86,6 +97,17 @@ constexpr std::array built = {
     "networks[].pod.*",
     "volumes[].name",
     "volumes[].persistentVolumeClaim.claimName",
+    "volumes[].ephemeral.persistentVolumeClaim.claimName",
+    "volumes[].ephemeral.persistentVolumeClaim.readOnly",
+    "volumes[].containerDisk.image",
+    "volumes[].containerDisk.imagePullPolicy",
+    "volumes[].emptyDisk.capacity",
+    "volumes[].cloudInitNoCloud.*",
+    "volumes[].cloudInitConfigDrive.*",
+    "volumes[].configMap.*",
+    "volumes[].secret.*",
+    "volumes[].serviceAccount.*",
+    "volumes[].hostDisk.capacity",
     "volumes[].hostDisk.path",
     "volumes[].hostDisk.type",
     "volumes[].hostDisk.shared",
@@ -118,6 +140,7 @@ Known lookup(std::string_view path) {
 
 /// The name of what isn't built, as a person calls it.
 std::string what_is(std::string_view pattern, std::string_view path) {
+  if (pattern == "volumes[].dataVolume") return "dataVolume volumes (there is no kind DataVolume)";
   for (const auto& [list, noun] :
        {std::pair{"volumes[].", "volumes"}, std::pair{"networks[].", "networks"},
         std::pair{"domain.devices.disks[].", "disks"}, std::pair{"domain.devices.interfaces[].", "interfaces"}}) {

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "rules/objects.hpp"
 #include "rules/vm_state.hpp"
+#include "rules/volumes.hpp"
 
 namespace godwit::rules {
 namespace {
@@ -101,7 +102,7 @@ json::Array tolerations_of(const json::Value& vmi) {
 json::Array claims_of(const json::Value& vmi) {
   json::Array volumes;
   for (const auto& volume : json::array_at(vmi, "/spec/volumes")) {
-    const auto claim = json::string_at(volume, "/persistentVolumeClaim/claimName");
+    const auto claim = claim_of(volume);
     if (claim.empty()) continue;
     json::Object entry{{"name", json::string_at(volume, "/name")}};
     entry["persistentVolumeClaim"] = json::Object{{"claimName", claim}};
