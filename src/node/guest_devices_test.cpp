@@ -55,6 +55,25 @@ TEST(PlanGuest, KeepsTheCpuThatTheGuestGotWhereItStarted) {
   EXPECT_EQ(plan->machine.cpu_model, "Penryn,+aes,enforce");
 }
 
+TEST(PlanGuest, BootsFromWhereTheSpecSays) {
+  const auto indexes = [](const std::string& disk, const std::string& interface) {
+    auto spec = vmi("{memory: {guest: 1Gi}}");
+    json::set(spec, "/spec/domain/devices/disks",
+              json::Array{json::parse_yaml("{name: d, disk: {}" + disk + "}").value()});
+    json::set(
+        spec, "/spec/domain/devices/interfaces",
+        json::Array{
+            json::parse_yaml("{name: n, masquerade: {}, macAddress: '02:00:00:00:00:01'" + interface + "}").value()});
+    json::set(spec, "/metadata/annotations/godwit.io~1pod-network-ip", "198.19.0.2");
+    const auto plan = plan_guest(spec, {{"d", {.path = "/d.img"}}}, {}, software(), WallTime{});
+    EXPECT_TRUE(plan) << plan.error().message;
+    return std::pair{plan->machine.disks.at(0).boot_index, plan->machine.nics.at(0).boot_index};
+  };
+  EXPECT_EQ(indexes("", ""), (std::pair{1, 0}));
+  EXPECT_EQ(indexes("", ", bootOrder: 1"), (std::pair{0, 1}));
+  EXPECT_EQ(indexes(", bootOrder: 2", ", bootOrder: 1"), (std::pair{2, 1}));
+}
+
 TEST(DevicesOf, AreKubevirtsUnlessTheSpecSaysOtherwise) {
   const auto usual = devices_of(vmi("{devices: {}}"));
   EXPECT_EQ(usual, (qemu::Devices{.video = "vga", .balloon = true}));

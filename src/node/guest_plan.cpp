@@ -1,5 +1,7 @@
 #include "node/guest_plan.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -52,6 +54,17 @@ Result<> plan_ports(const json::Value& vmi, const PodNetwork& network, GuestPlan
   return {};
 }
 
+/// Where the spec orders interfaces and no disk, no disk is booted from.
+void settle_boot_order(const json::Value& vmi, qemu::MachineSpec& machine) {
+  const auto& disks = json::array_at(vmi, "/spec/domain/devices/disks");
+  const bool by_network =
+      std::any_of(machine.nics.begin(), machine.nics.end(), [](const qemu::Nic& nic) { return nic.boot_index > 0; });
+  const bool by_disk = std::any_of(disks.begin(), disks.end(),
+                                   [](const json::Value& disk) { return json::int_at(disk, "/bootOrder") > 0; });
+  if (!by_network || by_disk) return;
+  for (qemu::Disk& disk : machine.disks) disk.boot_index = 0;
+}
+
 }  // namespace
 
 Result<PodNetwork> pod_network_of(const json::Value& config_map) {
@@ -94,6 +107,7 @@ Result<GuestPlan> plan_guest(const json::Value& vmi, const VolumePaths& volumes,
   if (!disks) return fail(disks.error());
   plan.machine.disks = std::move(*disks);
   if (auto ports = plan_ports(vmi, network, plan); !ports) return fail(ports.error());
+  settle_boot_order(vmi, plan.machine);
   return plan;
 }
 

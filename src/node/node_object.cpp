@@ -1,5 +1,8 @@
 #include "node/node_object.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 namespace godwit::node {
@@ -23,6 +26,14 @@ json::Object labels_of(const HostFacts& host) {
   return labels;
 }
 
+/// A label that says what this host can do; others are the administrator's.
+bool is_ability(std::string_view label) {
+  static constexpr std::array<std::string_view, 6> groups{
+      "machine-type.node.kubevirt.io/", "cpu-model.node.kubevirt.io/",      "cpu-model-migration.node.kubevirt.io/",
+      "cpu-feature.node.kubevirt.io/",  "host-model-cpu.node.kubevirt.io/", "cpu-vendor.node.kubevirt.io/"};
+  return std::any_of(groups.begin(), groups.end(), [&](std::string_view group) { return label.starts_with(group); });
+}
+
 json::Object amounts_of(const HostFacts& host) {
   return {
       {"cpu", std::to_string(host.cpus)},
@@ -42,8 +53,12 @@ json::Value node_object(const HostFacts& host) {
   };
 }
 
-json::Value node_labels_patch(const HostFacts& host) {
-  return json::Object{{"metadata", json::Object{{"labels", labels_of(host)}}}};
+json::Value node_labels_patch(const HostFacts& host, const json::Value& existing) {
+  json::Object labels = labels_of(host);
+  for (const auto& [key, value] : json::object_at(existing, "/metadata/labels")) {
+    if (is_ability(key) && !labels.contains(key)) labels[key] = nullptr;
+  }
+  return json::Object{{"metadata", json::Object{{"labels", std::move(labels)}}}};
 }
 
 json::Value node_status_patch(const HostFacts& host, WallTime now) {

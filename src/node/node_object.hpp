@@ -32,8 +32,8 @@ struct HostFacts {
 
 /// The object that a new host registers.
 [[nodiscard]] json::Value node_object(const HostFacts& host);
-/// Merge patch that brings the labels of an existing Node up to date.
-[[nodiscard]] json::Value node_labels_patch(const HostFacts& host);
+/// Merge patch that brings the labels of an existing Node up to date: a model that its QEMU no longer has goes.
+[[nodiscard]] json::Value node_labels_patch(const HostFacts& host, const json::Value& existing);
 /// Strategic merge patch of the status subresource: addresses, capacity, Ready=True.
 [[nodiscard]] json::Value node_status_patch(const HostFacts& host, WallTime now);
 /// Whether the Node says that it is ready (its condition Ready is "True").

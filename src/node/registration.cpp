@@ -10,7 +10,9 @@ Result<json::Value> register_once(const kube::Client& client, const HostFacts& h
   auto created = client.create(nodes, {}, node_object(host));
   if (!created && created.error().code != Code::already_exists) return created;
   if (!created) {
-    auto labelled = client.patch(nodes, key, kube::PatchType::merge, node_labels_patch(host));
+    const auto existing = client.get(nodes, key);
+    if (!existing) return fail(existing.error());
+    auto labelled = client.patch(nodes, key, kube::PatchType::merge, node_labels_patch(host, *existing));
     if (!labelled) return labelled;
   }
   return client.patch(nodes, key, kube::PatchType::strategic, node_status_patch(host, std::chrono::system_clock::now()),

@@ -73,6 +73,7 @@ struct Machine::State {
   bool events_ended = true;          ///< the in-band monitor has told all, or was never there
   std::atomic<bool> silent = false;  ///< the caller gets an error instead of calls
 
+  std::optional<TpmEmulator> tpm;  ///< of a QEMU that we started ourselves
   std::unique_ptr<QmpSession> oob;
   std::unique_ptr<QmpSession> monitor;
   std::unique_ptr<DeathWatch> watch;  ///< last: ends first
@@ -83,6 +84,12 @@ struct Machine::State {
     changed.wait_for(lock, last_events_time, [this] { return events_ended; });
   }
 
+  /// Before anybody is told of QEMU's end: whoever starts the guest next finds the TPM's state unlocked.
+  void end_its_tpm() {
+    tpm.reset();
+    end_tpm(directory);
+  }
+
   void set_events_ended(bool ended) {
     const std::lock_guard lock{mutex};
     events_ended = ended;
@@ -91,7 +98,11 @@ struct Machine::State {
 
   void begin_watch(UniqueFd pidfd) {
     watch = std::make_unique<DeathWatch>(
-        std::move(pidfd), directory / log_name, [this] { await_last_events(); },
+        std::move(pidfd), directory / log_name,
+        [this] {
+          end_its_tpm();
+          await_last_events();
+        },
         [this](const MachineExit& ended) {
           if (handlers.on_exit && !silent) handlers.on_exit(ended);
         });
@@ -148,7 +159,12 @@ struct Machine::State {
 std::filesystem::path log_of(const std::filesystem::path& directory) { return directory / log_name; }
 
 Machine::Machine(std::unique_ptr<State> state) : state_{std::move(state)} {}
-Machine::~Machine() = default;
+Machine::~Machine() {
+  const bool lives = alive();
+  state_->watch.reset();
+  // QEMU lives on, and its TPM with it.
+  if (lives && state_->tpm) state_->tpm->leave();
+}
 
 Result<std::unique_ptr<Machine>> Machine::start(const MachineSpec& wanted, const RunOptions& options,
                                                 MachineHandlers handlers) {
@@ -188,11 +204,11 @@ Result<std::unique_ptr<Machine>> Machine::start(const MachineSpec& wanted, const
   state->directory = options.directory;
   state->handlers = std::move(handlers);
   state->pid = process->detach();
+  state->tpm = std::move(tpm);
   state->begin_watch(std::move(pidfd));
   if (auto connected = state->connect(Deadline::after(options.start_timeout)); !connected) {
     return fail(state->give_up(connected.error()).within("QEMU did not start"));
   }
-  if (tpm) tpm->leave();
   return std::unique_ptr<Machine>{new Machine{std::move(state)}};
 }
 

@@ -71,6 +71,11 @@ TEST_P(DeviceFieldsRefused, WithTheReason) {
 INSTANTIATE_TEST_SUITE_P(
     Each, DeviceFieldsRefused,
     testing::Values(
+        Refused{"{memory: {guest: 2Gi}, resources: {limits: {memory: 1Gi}}}",
+                "spec.domain.memory.guest '2Gi' must be equal to or less than the memory limit "
+                "spec.domain.resources.limits.memory '1Gi'"},
+        Refused{"{resources: {requests: {cpu: 2}, limits: {cpu: 500m}}}",
+                "spec.domain.resources.requests.cpu '2' is greater than spec.domain.resources.limits.cpu '500m'"},
         Refused{"{cpu: {features: [{name: aes, policy: maybe}]}}",
                 "spec.domain.cpu.features[0].policy: CPU feature aes uses policy maybe that is not supported."},
         Refused{"{cpu: {features: [{name: 'aes,+x'}]}}", "is no name of a CPU feature"},

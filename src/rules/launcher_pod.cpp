@@ -28,7 +28,10 @@ std::uint64_t hash_of(std::string_view text) {
 
 json::Object requests_of(const json::Value& vmi, std::string_view accelerator) {
   json::Object requests;
-  const auto memory = guest_memory_bytes(vmi) + memory_overhead_bytes(accelerator);
+  // A request below the guest's memory overcommits the node.
+  const auto asked = bytes_at(vmi, "/spec/domain/resources/requests/memory");
+  const bool counts = !json::bool_at(vmi, "/spec/domain/resources/overcommitGuestOverhead");
+  const auto memory = (asked > 0 ? asked : guest_memory_bytes(vmi)) + (counts ? memory_overhead_bytes(accelerator) : 0);
   requests["memory"] = fmt::format("{}Ki", (memory + 1023) / 1024);
   const auto* cpu = json::find(vmi, "/spec/domain/resources/requests/cpu");
   requests["cpu"] =

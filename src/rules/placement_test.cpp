@@ -181,6 +181,18 @@ TEST_F(PlacementTest, ConditionsCountBeforeTheyAreTaints) {
                                   "{node.kubernetes.io/unreachable: }. preemption: "));
 }
 
+TEST(LauncherPod, RequestsWhatIsSetAside) {
+  const auto memory = [](const std::string& domain) {
+    auto vmi = yaml("{metadata: {name: v, namespace: ns, uid: vu}}");
+    json::set(vmi, "/spec/domain", yaml(domain));
+    return json::string_at(launcher_pod(vmi), "/spec/containers/0/resources/requests/memory");
+  };
+  EXPECT_EQ(memory("{memory: {guest: 1Gi}}"), std::to_string((1024 + 220 + 128) * 1024) + "Ki");
+  EXPECT_EQ(memory("{memory: {guest: 1Gi}, resources: {requests: {memory: 512Mi}}}"),
+            std::to_string((512 + 220 + 128) * 1024) + "Ki");
+  EXPECT_EQ(memory("{memory: {guest: 1Gi}, resources: {overcommitGuestOverhead: true}}"), "1048576Ki");
+}
+
 TEST(LauncherPod, IsWhatTheContractSays) {
   const auto vmi = yaml(
       "{metadata: {name: v, namespace: ns, uid: vu, labels: {mine: x, kubevirt.io/migrationTargetNodeName: z}}, spec: "

@@ -1,6 +1,7 @@
 // Memory, CPUs, machine type, features, clock and firmware of a guest: wrong values, and values that aren't built.
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "base/quantity.hpp"
@@ -31,6 +32,45 @@ void check_memory(Findings& f) {
     f.required("domain.memory.guest", fmt::format("no memory requested, at least one of '{}', '{}' or '{}' must be set",
                                                   f.at("domain.memory.guest"), f.at("domain.resources.requests.memory"),
                                                   f.at("domain.resources.limits.memory")));
+  }
+}
+
+/// A quantity of the spec, nothing where there is none or it is wrong, which is told elsewhere.
+std::optional<Quantity> quantity_at(const json::Value& spec, std::string_view pointer) {
+  const auto* value = json::find(spec, pointer);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_int64()) return Quantity::of(value->as_int64());
+  if (!value->is_string()) return std::nullopt;
+  const auto parsed = Quantity::parse(value->as_string());
+  return parsed ? std::optional{*parsed} : std::nullopt;
+}
+
+/// As the spec writes it.
+std::string amount_at(const json::Value& spec, std::string_view pointer) {
+  const auto* value = json::find(spec, pointer);
+  if (value == nullptr) return {};
+  return value->is_string() ? std::string{value->as_string()} : json::write(*value);
+}
+
+/// Nobody gets more than the limit.
+void check_limits(Findings& f) {
+  for (const std::string what : {"memory", "cpu"}) {
+    const auto request = quantity_at(f.spec, "/domain/resources/requests/" + what);
+    const auto limit = quantity_at(f.spec, "/domain/resources/limits/" + what);
+    if (!request || !limit || request->milli_value() <= limit->milli_value()) continue;
+    const auto path = "domain.resources.requests." + what;
+    f.invalid(path, fmt::format("{} '{}' is greater than {} '{}'", f.at(path),
+                                amount_at(f.spec, "/domain/resources/requests/" + what),
+                                f.at("domain.resources.limits." + what),
+                                amount_at(f.spec, "/domain/resources/limits/" + what)));
+  }
+  const auto guest = quantity_at(f.spec, "/domain/memory/guest");
+  const auto limit = quantity_at(f.spec, "/domain/resources/limits/memory");
+  if (guest && limit && guest->value() > limit->value()) {
+    f.invalid("domain.memory.guest",
+              fmt::format("{} '{}' must be equal to or less than the memory limit {} '{}'", f.at("domain.memory.guest"),
+                          amount_at(f.spec, "/domain/memory/guest"), f.at("domain.resources.limits.memory"),
+                          amount_at(f.spec, "/domain/resources/limits/memory")));
   }
 }
 
@@ -195,6 +235,7 @@ void check_firmware(Findings& f) {
 
 void check_platform(Findings& f) {
   check_memory(f);
+  check_limits(f);
   check_cpu(f);
   check_cpu_features(f);
   check_machine(f);
