@@ -24,6 +24,12 @@ void LiveLine::show(std::string_view text) {
   phase_ = phase;
 }
 
+void LiveLine::note(std::string_view text) {
+  clear();
+  fmt::print(out_, "{}\n", text);
+  std::fflush(out_);
+}
+
 void LiveLine::clear() {
   if (shown_) fmt::print(out_, "\r\033[K");
   shown_ = false;

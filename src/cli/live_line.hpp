@@ -16,6 +16,8 @@ class LiveLine {
   LiveLine& operator=(const LiveLine&) = delete;
   /// "Phase: details". Cut to the terminal's width.
   void show(std::string_view text);
+  /// A line that stays, whole; show again what follows it.
+  void note(std::string_view text);
   void clear();
 
  private:

@@ -1,6 +1,10 @@
 // migrate and migrate-cancel.
 #include <fmt/format.h>
 
+#include <mutex>
+#include <set>
+#include <thread>
+
 #include "base/text.hpp"
 #include "cli/live_line.hpp"
 #include "cli/migration_view.hpp"
@@ -28,20 +32,62 @@ Result<> check_target(const Session& session, const std::string& node, const std
                                    : fmt::format("there is no node {}; choose one of {}", node, join(names, ", ")));
 }
 
+/// The progress of a migration as its reader sees it: a live line, and above it what holds the start up.
+class Display {
+ public:
+  Display(const Session& session, const kube::Key& migration)
+      : line_{session.format == Format::table ? stdout : stderr},
+        warnings_{
+            [this, &session, migration](const std::stop_token& stop) { read_warnings(session, migration, stop); }} {}
+
+  void show(const json::Value& migration) {
+    const std::lock_guard lock{mutex_};
+    const std::string phase = json::string_at(migration, "/status/phase");
+    waits_ = phase.empty() || phase == "Pending" || phase == "Scheduling";
+    text_ = progress_line(migration);
+    line_.show(text_);
+  }
+
+ private:
+  void read_warnings(const Session& session, const kube::Key& migration, const std::stop_token& stop) {
+    const kube::ListOptions about_it{.label_selector = {}, .field_selector = "involvedObject.name=" + migration.name};
+    while (!stop.stop_requested()) {
+      (void)session.client.watch(
+          events, migration.ns, {}, about_it,
+          [this](const kube::WatchEvent& event) {
+            const std::string message = json::string_at(event.object, "/message");
+            const std::lock_guard lock{mutex_};
+            if (!waits_ || json::string_at(event.object, "/type") != "Warning" || !told_.insert(message).second) return;
+            line_.note(message);
+            line_.show(text_);
+          },
+          stop);
+      (void)sleep_for(seconds{1}, stop);
+    }
+  }
+
+  std::mutex mutex_;
+  LiveLine line_;
+  std::string text_;
+  bool waits_ = true;
+  std::set<std::string> told_;
+  std::jthread warnings_;  ///< last: it uses all of the above
+};
+
 /// Follows it until it is over or deleted; the last that was seen of it.
 Result<json::Value> follow(const Session& session, json::Value migration) {
   const kube::Key key = kube::key_of(migration);
   const kube::ListOptions only_it{.label_selector = {}, .field_selector = "metadata.name=" + key.name};
-  LiveLine line{session.format == Format::table ? stdout : stderr};
+  Display display{session, key};
   Deadline patience = Deadline::after(seconds{60});
-  line.show(progress_line(migration));
+  display.show(migration);
   for (bool gone = false; !gone && !is_over(migration);) {
     std::stop_source enough;
     const auto on_event = [&](const kube::WatchEvent& event) {
       if (event.type == kube::WatchEvent::Type::bookmark) return;
       migration = event.object;
       gone = event.type == kube::WatchEvent::Type::deleted;
-      line.show(progress_line(migration));
+      display.show(migration);
       if (gone || is_over(migration)) enough.request_stop();
     };
     (void)session.client.watch(virtual_machine_instance_migrations, key.ns,

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/data_format.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int slices = 16;  // of a range: each a /24 for the underlay and a /20 for guests
 constexpr int most_nodes = 64;
+constexpr std::int64_t state_format = 1;  // of cluster.json
 
 struct Range {
   std::uint32_t first = 0;
@@ -125,7 +127,8 @@ json::Value to_json(const Cluster& c) {
                                  {"address", node.address},
                                  {"killed", node.killed}});
   }
-  return json::Object{{"directory", c.directory.string()},
+  return json::Object{{"format", state_format},
+                      {"directory", c.directory.string()},
                       {"id", c.id},
                       {"cidr", c.cidr},
                       {"underlayPrefix", c.underlay_prefix},
@@ -174,6 +177,8 @@ Result<Cluster> load_cluster(const std::filesystem::path& directory) {
   if (!text) return fail(text.error());
   const auto value = json::parse(*text);
   if (!value) return fail(value.error().within((directory / "cluster.json").string()));
+  if (auto known = check_format(json::int_at(*value, "/format", state_format), state_format); !known)
+    return fail(known.error().within(directory.string()));
   return cluster_of(*value);
 }
 

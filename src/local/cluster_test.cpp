@@ -180,6 +180,15 @@ TEST(ClusterFile, AbsentAndBroken) {
   }
 }
 
+TEST(ClusterFile, OfANewerVersion) {
+  const Scratch scratch;
+  ASSERT_TRUE(write_file(scratch.path() / "cluster.json", R"({"format":9,"id":"1a2b"})"));
+  const auto newer = load_cluster(scratch.path());
+  ASSERT_FALSE(newer);
+  EXPECT_NE(newer.error().message.find("was written by a newer version of Godwit"), std::string::npos)
+      << newer.error().message;
+}
+
 TEST(PidFile, KnowsALivingProcessAndItsEnd) {
   const Scratch scratch;
   const auto file = scratch.path() / "pid";

@@ -96,6 +96,8 @@ Result<Cluster> up(const Plan& plan) {
     if (supervisor_of(*existing) != 0) return existing;
     fmt::print(stderr, "Cleaning up what an earlier cluster in {} has left.\n", plan.directory.string());
     if (auto cleaned = clear(plan.directory); !cleaned) return fail(cleaned.error());
+  } else if (existing.error().code != Code::not_found) {
+    return fail(existing.error());
   }
   auto cluster = take_addresses(plan);
   const auto started = cluster ? start(*cluster) : Result<>{fail(cluster.error())};

@@ -20,6 +20,7 @@ constexpr std::string_view group = "kubevirt.io";
 /// may change. What the schema has come to preset since is no change either.
 bool leaves_spec(const AdmissionRequest& request, const json::Value& object) {
   if (request.old_object == nullptr) return false;
+  if (rules::same_spec(*request.old_object, object)) return true;
   json::Value before = *request.old_object;
   request.kind.schema.apply_defaults(before);
   return rules::same_spec(before, object);

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/data_format.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
 #include "hostnet/overlay.hpp"
@@ -142,12 +143,16 @@ class OverlayPeers {
 
 }  // namespace
 
+/// Raised when a record (instance_record.hpp) means something else than before to those who read it.
+constexpr std::int64_t records_format = 1;
+
 Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
   const Log log{"node"};
   if (::geteuid() != 0)
     return fail(Code::forbidden, "must run as root: it makes taps, bridges and QEMU processes of another user");
   if (auto made = make_directory(config.data, 0755); !made) return made;
   if (auto reachable = check_enterable_by_all(config.data); !reachable) return reachable;
+  if (auto known = claim_format(config.data, records_format); !known) return known;
   const auto kubeconfig = kube::read_kubeconfig(config.kubeconfig);
   if (!kubeconfig) return fail(kubeconfig.error());
   auto transport = kube::connect(*kubeconfig);

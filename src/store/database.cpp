@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/data_format.hpp"
+
 namespace godwit::store {
 namespace {
 
@@ -73,11 +75,7 @@ Result<Database> Database::open(const std::filesystem::path& file) {
 Result<> Database::bring_up_to_date() {
   const auto version = number("PRAGMA user_version");
   if (!version) return fail(version.error());
-  if (*version > schema_version) {
-    return fail(Code::invalid, fmt::format("was written by a newer version of Godwit (schema {}, this one knows {}); "
-                                           "run that version, or start with another data directory",
-                                           *version, schema_version));
-  }
+  if (auto known = check_format(*version, schema_version); !known) return known;
   for (std::int64_t at = std::max<std::int64_t>(*version, 0); at < schema_version; ++at) {
     if (auto made = execute(steps[at]); !made) {
       roll_back();

@@ -32,9 +32,17 @@ TEST_F(MigrationSettingsTest, ShareTimeoutAndAutoConverge) {
   boot("governed");
   (void)tell("dirty 30 60");
   const std::string home = node();
-  set_migrations(fmt::format(R"({{"bandwidthPerMigration":"{}Mi","completionTimeoutPerGiB":12}})", share >> 20));
+  set_migrations(R"({"parallelMigrationsPerCluster":0})");
   auto migration = begin_migration();
   ASSERT_TRUE(migration) << migration.error().message;
+  (void)sleep_for(std::chrono::seconds{1}, {});
+  const auto waiting = client().get(virtual_machine_instance_migrations, *migration);
+  ASSERT_TRUE(waiting) << waiting.error().message;
+  EXPECT_EQ(json::string_at(*waiting, "/status/phase"), "Pending");
+  // The wider limit lets it go by itself; the rest is read at its hand-off.
+  set_migrations(
+      fmt::format(R"({{"parallelMigrationsPerCluster":5,"bandwidthPerMigration":"{}Mi","completionTimeoutPerGiB":12}})",
+                  share >> 20));
   json::Value ended = wait_for_end(*migration);
   EXPECT_EQ(json::string_at(ended, "/status/phase"), "Failed");
   EXPECT_EQ(json::string_at(ended, "/status/migrationState/failureReason"),
