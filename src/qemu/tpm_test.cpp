@@ -33,8 +33,12 @@ class TpmTest : public ::testing::Test {
   [[nodiscard]] TpmOptions options() const {
     return {.directory = directory_->path(), .state = directory_->path() / "state"};
   }
+  /// swtpm may write it a moment after it answers.
   [[nodiscard]] pid_t pid() const {
-    return static_cast<pid_t>(std::atoi(read_file(directory_->path() / "swtpm.pid").value_or("0").c_str()));
+    pid_t found = 0;
+    for (const Deadline deadline = soon(); found == 0 && !deadline.passed();)
+      found = static_cast<pid_t>(std::atoi(read_file(directory_->path() / "swtpm.pid").value_or("0").c_str()));
+    return found;
   }
   /// The process is no more, or waits to be reaped.
   [[nodiscard]] static bool ends(pid_t pid) {
