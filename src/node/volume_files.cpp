@@ -124,6 +124,9 @@ Result<VolumePaths> find_made_volumes(const VolumeSources& sources, const fs::pa
       if (auto ready = prepare(sources, directory); !ready) return fail(ready.error());
       if (auto made = make(wanted, file); !made) return fail(made.error().within("volume " + name));
     }
+    if (!file.base.empty() && !is_there(file.base)) {
+      return fail(Code::not_found, fmt::format("volume {}: {} is not on this node", name, file.base.string()));
+    }
     paths.emplace(name, file);
   }
   return paths;

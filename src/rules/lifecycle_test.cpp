@@ -43,6 +43,32 @@ TEST(Eligibility, FirstFindingInOrder) {
   EXPECT_TRUE(live_migratable(yaml("{spec: {}}"), modes).migratable);
 }
 
+TEST(Eligibility, WhatDiesWithTheInstanceMovesWhereAllNodesReachIt) {
+  const auto verdict = [](const std::string& volume, const std::string& status) {
+    const auto vmi = yaml("{spec: {volumes: [{name: r, " + volume + "}]}, status: {" + status + "}}");
+    return live_migratable(vmi, [](const std::string&) { return std::optional{json::Array{"ReadWriteOnce"}}; });
+  };
+  for (const std::string volume : {"containerDisk: {image: x}", "emptyDisk: {capacity: 1Gi}",
+                                   "ephemeral: {persistentVolumeClaim: {claimName: c}}"}) {
+    EXPECT_TRUE(verdict(volume, "nodeName: a, volumesDirectory: /shared/instances/u").migratable) << volume;
+    EXPECT_TRUE(verdict(volume, "nodeName: ''").migratable) << "nothing is known yet";
+    const auto local = verdict(volume, "nodeName: a, volumesDirectory: ''");
+    EXPECT_EQ(local.reason, "DisksNotLiveMigratable") << volume;
+    EXPECT_NE(local.message.find("what is written to volume r is on its node alone"), std::string::npos);
+  }
+  EXPECT_TRUE(verdict("cloudInitNoCloud: {userData: x}", "nodeName: a, volumesDirectory: ''").migratable);
+}
+
+TEST(Eligibility, ACacheOfTheHostKeepsADiskThere) {
+  const auto verdict = [](const std::string& disk) {
+    return live_migratable(yaml("{spec: {domain: {devices: {disks: [{name: d, " + disk + "}]}}}}"),
+                           [](const std::string&) { return std::nullopt; });
+  };
+  EXPECT_TRUE(verdict("disk: {}, cache: none").migratable);
+  EXPECT_TRUE(verdict("cdrom: {}, cache: writeback").migratable);
+  EXPECT_EQ(verdict("disk: {}, cache: writeback").reason, "DisksNotLiveMigratable");
+}
+
 TEST(Addresses, GivesEachOnce) {
   const auto range = parse_range("198.19.0.0/29", "198.19.0.1").value();
   std::set<std::uint32_t> used;

@@ -88,22 +88,27 @@ spec:
 TEST_F(VolumeTest, AllKindsAreSeenAndMoveAlong) {
   create(config_maps, "{metadata: {name: settings}, data: {colour: 'green and blue'}}");
   create(secrets, "{metadata: {name: hidden}, stringData: {password: swordfish, userdata: '#cloud-config'}}");
+  create(persistent_volume_claims,
+         "{metadata: {name: volumes}, spec: {accessModes: [ReadWriteMany], resources: {requests: {storage: 4Mi}}}}");
   create_vm("volumes",
             R"([{name: root, bootOrder: 1, disk: {bus: virtio}}, {name: scratch, disk: {bus: virtio}},
                 {name: seed, cdrom: {bus: scsi}}, {name: drive, disk: {bus: virtio}}, {name: settings, disk: {bus: scsi}},
-                {name: hidden, cdrom: {bus: scsi}}, {name: sata, disk: {bus: sata}}])",
+                {name: hidden, cdrom: {bus: scsi}}, {name: sata, disk: {bus: sata}}, {name: golden, disk: {bus: virtio}}])",
             R"([{name: root, containerDisk: {image: 'registry.example:5000/godwit/tiny:latest'}},
                 {name: scratch, emptyDisk: {capacity: 16Mi}},
                 {name: seed, cloudInitNoCloud: {userData: "#cloud-config\nhostname: x", networkData: 'version: 2'}},
                 {name: drive, cloudInitConfigDrive: {secretRef: {name: hidden}}},
                 {name: settings, configMap: {name: settings, volumeLabel: settings}},
                 {name: hidden, secret: {secretName: hidden, volumeLabel: secrets}},
-                {name: sata, emptyDisk: {capacity: 8Mi}}])");
+                {name: sata, emptyDisk: {capacity: 8Mi}},
+                {name: golden, ephemeral: {persistentVolumeClaim: {claimName: volumes}}}])");
   wait_for_guest();
   auto disks = tell("block list");
   EXPECT_EQ(disks["vda"], "67108864");
   EXPECT_EQ(disks["vdb"], "16777216");
+  EXPECT_EQ(disks["vdd"], "4194304");
   (void)tell("block write vdb written-before-it-moved");
+  (void)tell("block write vdd over-the-claim");
   (void)tell("disk start 20");
   std::map<std::string, std::string> sums;
   const std::vector<std::pair<std::string, std::string>> files{
@@ -132,6 +137,10 @@ TEST_F(VolumeTest, AllKindsAreSeenAndMoveAlong) {
   EXPECT_EQ(migrate(), "Succeeded");
   EXPECT_NE(node(), home);
   EXPECT_EQ(tell("block read vdb")["text"], "written-before-it-moved");
+  EXPECT_EQ(tell("block read vdd")["text"], "over-the-claim");
+  const auto claim = client().get(persistent_volume_claims, {.ns = ns, .name = name_});
+  const auto golden = cluster().shared() / "volumes" / json::string_at(*claim, "/metadata/uid") / "disk.img";
+  EXPECT_TRUE(*read_file(golden) == std::string(4 << 20, '\0')) << "the claim was written to";
   for (const auto& [file, content] : files) EXPECT_EQ(tell("block file " + file)["sum"], sums[file]) << file;
   EXPECT_EQ(tell("disk stop")["errors"], "0");
   EXPECT_EQ(tell("heartbeat")["run"], run_);
