@@ -152,6 +152,11 @@ Result<VolumeSources> find_volumes(const kube::Client& client, const json::Value
     auto shared = shared_volumes(client);
     if (!shared) return fail(shared.error());
     root = std::move(*shared);
+    // A share that isn't mounted must not be taken for one that is empty.
+    std::error_code ignored;
+    if (!root.empty() && !std::filesystem::is_directory(root, ignored)) {
+      return fail(Code::unavailable, fmt::format("the shared directory {} is not on this node", root.string()));
+    }
     if (!root.empty())
       found.shared_directory = storage::instance_directory(root, json::string_at(vmi, "/metadata/uid"));
   }

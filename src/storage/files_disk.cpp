@@ -1,5 +1,5 @@
 // Disks made of files, by xorriso. What it would take from the host or the moment (dates, owners, modes, its own
-// version, the order of inodes) is fixed, so that both sides of a migration make the same bytes.
+// version, the order of contents) is fixed, so that both sides of a migration make the same bytes.
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,9 +10,8 @@
 #include <fmt/format.h>
 
 #include "base/files.hpp"
-#include "base/process.hpp"
 #include "base/text.hpp"
-#include "storage/instance_disks.hpp"
+#include "storage/files_disk.hpp"
 #include "storage/volumes.hpp"
 
 namespace godwit::storage {
@@ -45,7 +44,9 @@ Result<> lay_out(const fs::path& tree, const FilesDisk& disk) {
   return {};
 }
 
-std::vector<std::string> arguments(const fs::path& tree, const fs::path& out, const FilesDisk& disk) {
+}  // namespace
+
+ProcessSpec image_program(const fs::path& tree, const fs::path& out, const FilesDisk& disk) {
   std::vector<std::string> argv{"xorriso", "-as", "mkisofs", "-quiet", "-o", out.string(), "-V", disk.label};
   for (const char* fixed : {"-J", "-joliet-long", "-r", "-sysid", "", "-p", "GODWIT", "-A", "GODWIT"}) {
     argv.emplace_back(fixed);
@@ -58,10 +59,8 @@ std::vector<std::string> arguments(const fs::path& tree, const fs::path& out, co
     argv.insert(argv.end(), {"--sort-weight", std::to_string(weight--), "/" + name});
   }
   argv.push_back(tree.string());
-  return argv;
+  return {.argv = std::move(argv), .extra_environment = {{"SOURCE_DATE_EPOCH", the_date_in_seconds}, {"TZ", "UTC"}}};
 }
-
-}  // namespace
 
 Result<> make_files_disk(const fs::path& path, const FilesDisk& disk) {
   std::error_code ignored;
@@ -74,9 +73,7 @@ Result<> make_files_disk(const fs::path& path, const FilesDisk& disk) {
     if (auto made = make_directory(work / "tree"); !made) return made;
     if (auto laid = lay_out(work / "tree", disk); !laid) return laid;
     const fs::path image = work / "image";
-    auto written = run_checked({.argv = arguments(work / "tree", image, disk),
-                                .extra_environment = {{"SOURCE_DATE_EPOCH", the_date_in_seconds}, {"TZ", "UTC"}}},
-                               Deadline::after(program_patience));
+    auto written = run_checked(image_program(work / "tree", image, disk), Deadline::after(program_patience));
     if (!written) return fail(written.error());
     if (::chown(image.c_str(), qemu_user, qemu_user) != 0 || ::chmod(image.c_str(), 0400) != 0) {
       return fail_errno(image.string());

@@ -6,6 +6,7 @@
 
 #include "base/files.hpp"
 #include "base/process.hpp"
+#include "storage/files_disk.hpp"
 #include "storage/volumes.hpp"
 
 namespace godwit::storage {
@@ -103,6 +104,21 @@ TEST_F(InstanceDisks, FilesGiveTheSameBytesAnywhereAndAnyTime) {
     EXPECT_GT(at, last);
     last = at;
   }
+}
+
+TEST_F(InstanceDisks, FilesLieInTheOrderOfTheirNamesWhateverTheirInodes) {
+  FilesDisk disk{.label = "cidata", .files = {}};
+  for (const char* name : {"a", "b", "c", "d"}) disk.files[name] = std::string(3000, name[0]);
+  std::vector<std::string> images;
+  for (const std::string order : {"abcd", "dcba"}) {
+    const auto tree = root() / order;
+    ASSERT_TRUE(make_directory(tree));
+    for (const char c : order) ASSERT_TRUE(write_file(tree / std::string(1, c), std::string(3000, c)));
+    const auto out = root() / (order + ".iso");
+    ASSERT_TRUE(run_checked(image_program(tree, out, disk), Deadline::after(std::chrono::seconds{20})));
+    images.push_back(*read_file(out));
+  }
+  EXPECT_TRUE(images[0] == images[1]);
 }
 
 TEST_F(InstanceDisks, FilesKeepTheirLongNames) {
