@@ -32,6 +32,14 @@ struct Prepared {
   UniqueFd out;
   UniqueFd err;
   UniqueFd null;
+  std::vector<UniqueFd> cgroups;
+  std::optional<PreparedConfinement> confinement;
+};
+
+/// What a child says of its failure, through a pipe.
+struct ChildFailure {
+  int error = 0;
+  char path[200] = {};  ///< what it is about, if not the program
 };
 
 Result<UniqueFd> open_log(const std::filesystem::path& path) {
@@ -65,12 +73,22 @@ Result<Prepared> prepare(const ProcessSpec& spec) {
   }
   made.null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!made.null) return fail_errno("/dev/null");
+  for (const auto& cgroup : spec.cgroups) {
+    made.cgroups.emplace_back(::open((cgroup / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!made.cgroups.back()) return fail_errno(cgroup.string());
+  }
+  if (spec.confinement) {
+    auto confinement = PreparedConfinement::of(*spec.confinement);
+    if (!confinement) return fail(confinement.error().within("confinement"));
+    made.confinement = std::move(*confinement);
+  }
   return made;
 }
 
-[[noreturn]] void child_failed(int report) {
-  const int error = errno;
-  [[maybe_unused]] const ssize_t n = ::write(report, &error, sizeof error);
+[[noreturn]] void child_failed(int report, const char* path = nullptr) {
+  ChildFailure failure{.error = errno};
+  if (path != nullptr) std::strncpy(failure.path, path, sizeof failure.path - 1);
+  [[maybe_unused]] const ssize_t n = ::write(report, &failure, sizeof failure);
   ::_exit(127);
 }
 
@@ -91,9 +109,18 @@ void place_descriptors(const std::vector<std::pair<int, int>>& inherited, int re
   }
 }
 
+/// Where the child is put: cgroups, namespaces. Needs our rights.
+void enter_places(const ProcessSpec& spec, const Prepared& prepared, int report) {
+  for (const UniqueFd& cgroup : prepared.cgroups) {
+    if (::write(cgroup.get(), "0", 1) != 1) child_failed(report, "its cgroup");
+  }
+  if (spec.network_namespace && !spec.confinement && ::setns(*spec.network_namespace, CLONE_NEWNET) != 0)
+    child_failed(report, "its network namespace");
+}
+
 [[noreturn]] void become(const ProcessSpec& spec, const Prepared& prepared, int report) {
   if (spec.own_session) ::setsid();
-  if (spec.network_namespace && ::setns(*spec.network_namespace, CLONE_NEWNET) != 0) child_failed(report);
+  enter_places(spec, prepared, report);
   const auto is_inherited = [&](int number) {
     return std::any_of(spec.inherited.begin(), spec.inherited.end(), [&](const auto& p) { return p.second == number; });
   };
@@ -112,6 +139,8 @@ void place_descriptors(const std::vector<std::pair<int, int>>& inherited, int re
     if (fd != report && !is_inherited(fd)) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
   ::syscall(SYS_close_range, static_cast<unsigned>(highest) + 1U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+  const char* failed_at = nullptr;
+  if (prepared.confinement && !prepared.confinement->enter(&failed_at)) child_failed(report, failed_at);
   if (spec.user) {
     if (::setgroups(0, nullptr) != 0 && ::geteuid() == 0) child_failed(report);
     if (::setresgid(spec.user->second, spec.user->second, spec.user->second) != 0) child_failed(report);
@@ -126,6 +155,13 @@ void place_descriptors(const std::vector<std::pair<int, int>>& inherited, int re
   child_failed(report);
 }
 
+/// Like fork(2), into the namespaces of a confinement. The child may only make system calls.
+pid_t fork_into(const Prepared& prepared) {
+  if (!prepared.confinement) return ::fork();
+  return static_cast<pid_t>(
+      ::syscall(SYS_clone, SIGCHLD | PreparedConfinement::namespaces(), nullptr, nullptr, nullptr, nullptr));
+}
+
 Exit exit_of(const siginfo_t& info) { return Exit{info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status}; }
 
 }  // namespace
@@ -137,20 +173,21 @@ Result<Process> Process::spawn(const ProcessSpec& spec) {
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
   UniqueFd report_read{ends[0]};
   UniqueFd report_write{ends[1]};
-  const pid_t pid = ::fork();
+  const pid_t pid = fork_into(*prepared);
   if (pid < 0) return fail_errno("fork");
   if (pid == 0) become(spec, *prepared, report_write.get());
   report_write.reset();
   UniqueFd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
   Process process{pid, std::move(pidfd)};
-  int error = 0;
+  ChildFailure failure;
   ssize_t n = 0;
   do {
-    n = ::read(report_read.get(), &error, sizeof error);
+    n = ::read(report_read.get(), &failure, sizeof failure);
   } while (n < 0 && errno == EINTR);
-  if (n == sizeof error) {
+  if (n == sizeof failure) {
     (void)process.wait(Deadline::after(std::chrono::seconds{5}));
-    return fail_errno("cannot start " + spec.argv[0], error);
+    const std::string path{static_cast<const char*>(failure.path)};
+    return fail_errno("cannot start " + spec.argv[0] + (path.empty() ? "" : ": " + path), failure.error);
   }
   if (!process.pidfd_) return fail_errno("pidfd_open");
   return process;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/confinement.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
@@ -28,6 +29,9 @@ struct ProcessSpec {
   std::optional<std::pair<uid_t, gid_t>> user = {};  ///< dropped to, with no supplementary groups and no_new_privs
   std::optional<int> network_namespace = {};         ///< descriptor of the namespace that the child joins
   bool own_session = false;                          ///< setsid: survives its parent's terminal and process group
+  /// Directories of cgroups, one a hierarchy. The child enters them before it does anything else.
+  std::vector<std::filesystem::path> cgroups = {};
+  std::optional<Confinement> confinement = {};  ///< instead of network_namespace
 };
 
 /// How a process ended: its exit status, or 128 + signal.

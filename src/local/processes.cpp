@@ -31,13 +31,19 @@ std::vector<int> processes_that(const std::function<bool(int pid)>& match) {
 
 }  // namespace
 
-std::vector<int> processes_in(const LocalNode& node) {
+std::vector<int> processes_in(const std::filesystem::path& data, const LocalNode& node) {
   struct stat wanted{};
-  if (::stat(("/run/netns/" + node.ns).c_str(), &wanted) != 0) return {};
+  struct stat ours{};
+  if (::stat("/proc/self/ns/net", &ours) != 0) return {};
+  const bool there = ::stat(("/run/netns/" + node.ns).c_str(), &wanted) == 0;
+  const std::string sign = data.string() + "/";
   return processes_that([&](int pid) {
     struct stat its{};
-    return ::stat(fmt::format("/proc/{}/ns/net", pid).c_str(), &its) == 0 && its.st_ino == wanted.st_ino &&
-           its.st_dev == wanted.st_dev;
+    if (::stat(fmt::format("/proc/{}/ns/net", pid).c_str(), &its) != 0 || its.st_dev != ours.st_dev) return false;
+    if (there && its.st_ino == wanted.st_ino) return true;
+    // A guest's: it has a network namespace of its own, and files of this node.
+    return its.st_ino != ours.st_ino &&
+           read_file(fmt::format("/proc/{}/cmdline", pid)).value_or("").find(sign) != std::string::npos;
   });
 }
 

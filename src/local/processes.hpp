@@ -10,8 +10,9 @@
 
 namespace godwit::local {
 
-/// Processes that run in the node's network namespace.
-[[nodiscard]] std::vector<int> processes_in(const LocalNode& node);
+/// The node's processes: what runs in its network namespace, and the QEMUs of its guests, which have none but name
+/// files in the node's data directory.
+[[nodiscard]] std::vector<int> processes_in(const std::filesystem::path& data, const LocalNode& node);
 /// Processes whose arguments, after the program's name, begin with these.
 [[nodiscard]] std::vector<int> processes_with(const std::vector<std::string>& arguments);
 

@@ -192,7 +192,8 @@ Result<> stop_processes(const Cluster& cluster) {
   const Deadline deadline = Deadline::after(seconds{30});
   bool ended = end_all([&] { return processes_with({"local", "supervise", "--dir", cluster.directory}); }, deadline) &&
                end_all([&] { return processes_with({"server", "--data", cluster.server_data()}); }, deadline);
-  for (const LocalNode& node : cluster.nodes) ended = end_all([&] { return processes_in(node); }, deadline) && ended;
+  for (const LocalNode& node : cluster.nodes)
+    ended = end_all([&] { return processes_in(cluster.node_data(node), node); }, deadline) && ended;
   if (!ended) return fail(Code::timeout, "processes of the cluster do not end");
   return {};
 }

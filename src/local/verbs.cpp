@@ -148,7 +148,7 @@ Result<> print_status(const std::filesystem::path& directory, cli::Format format
   json::Array nodes;
   for (const LocalNode& node : cluster->nodes) {
     const std::string state = state_of(node, client);
-    const std::size_t processes = processes_in(node).size();
+    const std::size_t processes = processes_in(cluster->node_data(node), node).size();
     text += fmt::format("{:<10} {:<16} {:<10} {:>9}\n", node.name, node.address, state, processes);
     nodes.push_back(
         json::Object{{"name", node.name}, {"address", node.address}, {"state", state}, {"processes", processes}});
@@ -214,7 +214,7 @@ Result<> kill(const std::filesystem::path& directory, const std::string& name) {
   const auto node = node_of(*cluster, name);
   if (!node) return fail(node.error());
   if (auto marked = mark(*cluster, name, true); !marked) return marked;
-  if (!end_all([&] { return processes_in(*node); }, Deadline::after(seconds{30})))
+  if (!end_all([&] { return processes_in(cluster->node_data(*node), *node); }, Deadline::after(seconds{30})))
     return fail(Code::timeout, "processes of " + name + " do not end");
   return {};
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.hpp"
@@ -20,10 +21,11 @@ using namespace kube::resources;
 
 constexpr int qemu_user = 107;
 
-/// A directory that QEMU may make its sockets in.
-Result<> make_migration_directory(const std::filesystem::path& path) {
+/// Where QEMU meets the tunnel. A target's makes its socket there; a source's, whose guest may have taken it over by
+/// now, only uses what is there, so that it can't put a link in the place of a file that we write.
+Result<> make_migration_directory(const std::filesystem::path& path, mode_t mode) {
   if (auto made = make_directory(path, 0700); !made) return made;
-  if (::chown(path.c_str(), qemu_user, qemu_user) != 0) return fail_errno(path.string());
+  if (::chown(path.c_str(), 0, qemu_user) != 0 || ::chmod(path.c_str(), mode) != 0) return fail_errno(path.string());
   return {};
 }
 
@@ -73,10 +75,10 @@ void Guests::start_target_driver(const json::Value& vmi, const GuestPtr& guest, 
                            .first_port = options_.config.first_migration_port,
                            .last_port = options_.config.last_migration_port,
                            .credentials = options_.credentials,
-                           .directory = paths_.migration(record.migration_uid),
+                           .directory = paths_.migration(record),
                            .program = options_.program,
                            .adopt = adopted};
-  if (auto made = make_migration_directory(spec.directory); !made) log_.error("{}", made.error().message);
+  if (auto made = make_migration_directory(spec.directory, 01770); !made) log_.error("{}", made.error().message);
   migrate::TargetPorts ports{.qemu = std::make_shared<GuestQemu>(guest->machine),
                              .ownership = std::make_shared<VmiOwnership>(client_, record.vmi, record.vmi_uid),
                              .network = std::make_shared<GuestNetwork>(guest),
@@ -158,7 +160,7 @@ void Guests::start_source_driver(const json::Value& vmi, const GuestPtr& guest, 
                            .target_address = json::string_at(vmi, "/status/migrationState/targetNodeAddress"),
                            .target_port = published_port(vmi),
                            .credentials = options_.credentials,
-                           .directory = paths_.migration(record.migration_uid),
+                           .directory = paths_.migration(record),
                            .program = options_.program,
                            .memory_bytes = rules::guest_memory_bytes(vmi),
                            .bandwidth_limit = settings.bytes_per_second,
@@ -167,7 +169,7 @@ void Guests::start_source_driver(const json::Value& vmi, const GuestPtr& guest, 
                            .progress_timeout = settings.progress_timeout,
                            .most_downtime_ms = settings.most_downtime_ms,
                            .adopt = adopted};
-  if (auto made = make_migration_directory(spec.directory); !made) log_.error("{}", made.error().message);
+  if (auto made = make_migration_directory(spec.directory, 0710); !made) log_.error("{}", made.error().message);
   if (const auto migration = find_migration(client_, record.vmi, record.migration_uid)) {
     guest->migration = *migration;
     guest->progress = std::make_shared<ProgressReporter>(client_, *migration);

@@ -124,7 +124,10 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
   tell(guest->record, fmt::format("starting QEMU, machine {}, accelerator {}{}", plan->machine.machine_type,
                                   qemu::name_of(options_.host.accelerator),
                                   role == Role::incoming ? ", to receive the guest from " + guest->record.peer : ""));
-  auto machine = qemu::Machine::start(plan->machine, {.directory = own_directory}, handlers_of(guest));
+  const auto streams = paths_.streams(guest->record.pod_uid);
+  if (auto made = make_directory(streams, 0755); !made) return fail(made.error());
+  auto machine = qemu::Machine::start(plan->machine, {.directory = own_directory, .socket_directories = {streams}},
+                                      handlers_of(guest));
   logs_.add_qemu_log(guest->record.pod_uid, qemu::log_of(paths_.machine(guest->record.pod_uid)));
   if (!machine) {
     tell(guest->record, machine.error().message);

@@ -90,6 +90,7 @@ Result<> save(const InstancePaths& paths, const InstanceRecord& record) {
 void forget(const InstancePaths& paths, const InstanceRecord& record) {
   std::error_code ignored;
   std::filesystem::remove_all(paths.machine(record.pod_uid), ignored);
+  std::filesystem::remove_all(paths.streams(record.pod_uid), ignored);
   std::filesystem::remove_all(paths.record_directory(record.pod_uid), ignored);
 }
 

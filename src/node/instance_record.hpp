@@ -42,9 +42,12 @@ struct InstancePaths {
   [[nodiscard]] std::filesystem::path logs() const { return data / "logs"; }
   /// Disks of guests that no other host can reach: below it as in storage::instance_directory.
   [[nodiscard]] std::filesystem::path local_volumes() const { return data / "local"; }
-  /// Short: unix sockets are made below it.
-  [[nodiscard]] std::filesystem::path migration(const std::string& migration_uid) const {
-    return data / "mig" / migration_uid.substr(0, 8);
+  /// Where its QEMU finds the sockets of its migrations. Short: unix sockets' paths are.
+  [[nodiscard]] std::filesystem::path streams(const std::string& pod_uid) const {
+    return data / "mig" / pod_uid.substr(0, 8);
+  }
+  [[nodiscard]] std::filesystem::path migration(const InstanceRecord& record) const {
+    return streams(record.pod_uid) / record.migration_uid.substr(0, 8);
   }
 };
 

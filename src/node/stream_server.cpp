@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,24 +10,12 @@
 
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "base/unix_socket.hpp"
 
 namespace godwit::node {
 namespace {
 
 constexpr std::string_view stream_protocol = "plain.kubevirt.io";
-
-Result<UniqueFd> connect_unix(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.string().size() >= sizeof address.sun_path)
-    return fail(Code::invalid, path.string() + " is too long for a socket");
-  std::strcpy(address.sun_path, path.c_str());
-  UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (!fd) return fail_errno("socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno(path.string());
-  return fd;
-}
 
 /// Copies what the guest prints to the client until one of them ends.
 void pump_to_client(int guest, http::WebSocket& client, const std::stop_token& stop) {
@@ -92,7 +79,7 @@ void StreamServer::serve_console(http::Exchange& exchange, const kube::Key& vmi)
     return exchange.send(
         {.status = 404, .headers = {}, .body = "guest " + vmi.text() + " does not run on this host\n"});
   }
-  auto guest = connect_unix(*path);
+  auto guest = connect_unix_socket(*path, 0);
   if (!guest) return exchange.send({.status = 503, .headers = {}, .body = guest.error().message + "\n"});
   auto client = exchange.accept_websocket(stream_protocol);
   if (!client) return exchange.send({.status = 400, .headers = {}, .body = client.error().message + "\n"});

@@ -18,6 +18,7 @@
 #include "qemu/death_watch.hpp"
 #include "qemu/process_record.hpp"
 #include "qemu/qmp_socket.hpp"
+#include "qemu/reachable_paths.hpp"
 #include "qemu/tpm.hpp"
 
 namespace godwit::qemu {
@@ -32,10 +33,12 @@ Result<> prepare_directory(const RunOptions& options) {
                 fmt::format("QEMU {} already runs in {}", found->pid, options.directory.string()));
   }
   if (auto made = make_directory(options.directory, 0700); !made) return made;
-  if (options.user && ::chown(options.directory.c_str(), options.user->first, options.user->second) != 0) {
+  // QEMU makes files here but can't put others in the place of ours: they would be read and written with our rights.
+  if (options.user && ::chown(options.directory.c_str(), ::geteuid(), options.user->second) != 0) {
     return fail_errno(options.directory.string());
   }
-  if (::chmod(options.directory.c_str(), 0700) != 0) return fail_errno(options.directory.string());
+  if (::chmod(options.directory.c_str(), options.user ? 01770 : 0700) != 0)
+    return fail_errno(options.directory.string());
   end_tpm(options.directory);
   std::error_code error;
   std::filesystem::rename(options.directory / log_name, options.directory / (std::string{log_name} + ".1"), error);
@@ -51,9 +54,13 @@ ProcessSpec process_spec(const MachineSpec& spec, const RunOptions& options, std
   process.argv = std::move(argv);
   process.stdout_file = options.directory / log_name;
   process.user = options.user;
-  process.network_namespace = options.network_namespace;
   process.own_session = true;
   if (!spec.clock.timezone.empty()) process.extra_environment["TZ"] = spec.clock.timezone;
+  process.cgroups = options.cgroups;
+  if (::geteuid() == 0) {
+    process.confinement = Confinement{reachable_paths(spec, options.directory, options.program)};
+    for (const auto& path : options.socket_directories) process.confinement->paths.push_back({path, true});
+  }
   for (const Nic& nic : spec.nics) {
     for (const int fd : nic.tap_fds) process.inherited.emplace_back(fd, fd);
   }
@@ -195,9 +202,6 @@ Result<std::unique_ptr<Machine>> Machine::start(const MachineSpec& wanted, const
   auto record = describe_process(process->pid());
   if (!record) return fail(record.error());
   if (auto noted = write_record(options.directory, *record); !noted) return fail(noted.error());
-  if (options.join_cgroup) {
-    if (auto joined = options.join_cgroup(process->pid()); !joined) return fail(joined.error().within("cgroup"));
-  }
   UniqueFd pidfd{::fcntl(process->pidfd(), F_DUPFD_CLOEXEC, 3)};
   if (!pidfd) return fail_errno("pidfd");
   auto state = std::make_unique<State>();

@@ -21,14 +21,15 @@
 
 namespace godwit::qemu {
 
-/// How a QEMU process is started.
+/// How a QEMU process is started. If we are root it is confined: it sees nothing of the host but reachable_paths(),
+/// no network and no other process.
 struct RunOptions {
-  std::filesystem::path directory;  ///< of this QEMU alone; made, or taken over, with mode 0700 and the user as owner
+  std::filesystem::path directory;  ///< of this QEMU alone; made, or taken over, for the user
   std::optional<std::pair<uid_t, gid_t>> user = std::pair<uid_t, gid_t>{107, 107};  ///< none: our own
-  std::optional<int> network_namespace = {};                                        ///< descriptor
   std::string program = "qemu-system-x86_64";
-  /// Puts the process into its cgroup, right after it was started and before its memory is touched by a guest.
-  std::function<Result<>(pid_t)> join_cgroup = {};
+  std::vector<std::filesystem::path> cgroups = {};  ///< their directories, one a hierarchy; entered before all else
+  /// Directories beside its own that the process may use, for sockets made later. Must exist.
+  std::vector<std::filesystem::path> socket_directories = {};
   Duration start_timeout = std::chrono::seconds{20};  ///< until both monitors answer
 };
 

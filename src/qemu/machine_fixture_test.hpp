@@ -72,6 +72,14 @@ class MachineTest : public ::testing::Test {
     if (::geteuid() != 0) made.user.reset();
     return made;
   }
+  /// With a directory beside its own, where two machines meet.
+  [[nodiscard]] RunOptions with_streams(const std::string& name) const {
+    RunOptions made = options(name);
+    std::filesystem::create_directory(directory("streams"));
+    std::filesystem::permissions(directory("streams"), std::filesystem::perms{0777});
+    made.socket_directories = {directory("streams")};
+    return made;
+  }
   static MachineSpec tiny() {
     MachineSpec spec;
     spec.name = "tiny";
@@ -94,12 +102,12 @@ class MachineTest : public ::testing::Test {
 
   /// Runs the one, and moves its guest to the other; neither is running afterwards.
   void move(const MachineSpec& from, MachineSpec to) {
-    auto source = Machine::start(from, options("a"), source_witness_.handlers());
+    auto source = Machine::start(from, with_streams("a"), source_witness_.handlers());
     ASSERT_TRUE(source) << source.error().message;
     source_ = std::move(*source);
     ASSERT_TRUE(source_->cont(soon()));
     to.incoming = true;
-    auto target = Machine::start(to, options("b"), target_witness_.handlers());
+    auto target = Machine::start(to, with_streams("b"), target_witness_.handlers());
     ASSERT_TRUE(target) << target.error().message;
     target_ = std::move(*target);
     EXPECT_EQ(target_->status(soon())->state, "inmigrate");
@@ -113,7 +121,7 @@ class MachineTest : public ::testing::Test {
       ASSERT_TRUE(set) << set.error().message;
     }
     // The source's QEMU must reach the socket that the target's made: they run as the same user.
-    const std::string uri = "unix:" + (directory("b") / "incoming.sock").string();
+    const std::string uri = "unix:" + (directory("streams") / "incoming.sock").string();
     ASSERT_TRUE(receives.incoming(uri, soon()));
     ASSERT_TRUE(sends.migrate(uri, soon()));
     EXPECT_TRUE(source_witness_.saw("MIGRATION", "completed"));

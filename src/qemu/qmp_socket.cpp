@@ -11,18 +11,14 @@
 
 #include <fmt/format.h>
 
+#include "base/unix_socket.hpp"
+
 namespace godwit::qemu {
 
 Result<UniqueFd> connect_once(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string text = path.string();
-  if (text.size() >= sizeof address.sun_path) return fail(Code::invalid, text + " is too long for a socket");
-  std::memcpy(address.sun_path, text.c_str(), text.size() + 1);
-  UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!fd) return fail_errno("socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return fail_errno(text);
-  return fd;
+  if (path.string().size() >= sizeof sockaddr_un{}.sun_path)
+    return fail(Code::invalid, path.string() + " is too long for a socket");
+  return connect_unix_socket(path, SOCK_NONBLOCK);
 }
 
 Result<UniqueFd> connect_to(const std::filesystem::path& path, Deadline deadline) {

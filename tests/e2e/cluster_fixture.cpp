@@ -149,7 +149,7 @@ json::Value GuestTest::vmi() const {
 int GuestTest::qemu_on(const std::string& node_name) const {
   const local::LocalNode* node_entry = cluster().find(node_name);
   if (node_entry == nullptr) return 0;
-  for (const int pid : local::processes_in(*node_entry)) {
+  for (const int pid : local::processes_in(cluster().node_data(*node_entry), *node_entry)) {
     const std::string command = read_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
     if (command.find("qemu-system") != std::string::npos && command.find("_" + name_ + ",") != std::string::npos)
       return pid;
