@@ -10,6 +10,7 @@
 #include "base/file_lock.hpp"
 #include "base/files.hpp"
 #include "base/process.hpp"
+#include "confine/cgroups.hpp"
 #include "local/bootstrap.hpp"
 #include "local/machines.hpp"
 #include "local/processes.hpp"
@@ -74,6 +75,10 @@ Result<> clear(const std::filesystem::path& directory) {
   const auto cluster = load_cluster(directory);
   if (!cluster) return cluster.error().code == Code::not_found ? Result<>{} : fail(cluster.error());
   if (auto stopped = stop_processes(*cluster); !stopped) return stopped;
+  for (const LocalNode& node : cluster->nodes) {
+    const auto note = cluster->node_data(node) / "cgroups";
+    if (auto removed = confine::remove_noted(note, Deadline::after(seconds{10})); !removed) return removed;
+  }
   const auto lock = lock_machine();
   if (!lock) return fail(lock.error());
   if (auto removed = remove_network(*cluster); !removed) return removed;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "confine/cgroups.hpp"
 #include "hostnet/dhcp_server.hpp"
 #include "hostnet/vm_port.hpp"
 #include "migrate/source_driver.hpp"
@@ -24,7 +25,8 @@ struct Guest {
   std::vector<std::unique_ptr<hostnet::VmPort>> ports;
   std::vector<std::unique_ptr<hostnet::DhcpServer>> dhcp;
   std::shared_ptr<qemu::Machine> machine;
-  bool starting = false;  ///< the owner's QEMU may not run yet, or the API may not have been told that it does
+  confine::Cgroup cgroup;  ///< stays when this object goes, as QEMU does
+  bool starting = false;   ///< the owner's QEMU may not run yet, or the API may not have been told that it does
   bool stopping = false;
   std::optional<Instant> insist_at = {};  ///< when a guest that was asked to shut down is ended anyway
   std::shared_ptr<ProgressReporter> progress;

@@ -97,6 +97,8 @@ void Guests::discard(const GuestPtr& guest, bool succeeded, const std::string& r
       log_.error("{}: {}", guest->record.vmi.text(), killed.error().message);
     }
   }
+  if (auto removed = guest->cgroup.remove(Deadline::after(command_patience)); !removed)
+    log_.warning("{}: {}", guest->record.vmi.text(), removed.error().message);
   guest->dhcp.clear();
   for (const auto& port : guest->ports) {
     if (auto removed = port->remove(); !removed)

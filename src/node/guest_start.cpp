@@ -111,6 +111,10 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
                    .interface_names = plan->interface_names,
                    .machine_type = plan->machine.machine_type,
                    .cpu = plan->machine.cpu_model};
+  auto cgroup = cgroups_.make(guest->record.pod_uid, confine::limits_of(pod));
+  if (!cgroup) return fail(cgroup.error().within("cgroup"));
+  const auto streams = paths_.streams(guest->record.pod_uid);
+  if (auto made = make_directory(streams, 0755); !made) return fail(made.error());
   if (auto saved = save(paths_, guest->record); !saved) return fail(saved.error());
   std::vector<UniqueFd> taps;
   for (std::size_t i = 0; i < plan->ports.size(); ++i) {
@@ -124,10 +128,9 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
   tell(guest->record, fmt::format("starting QEMU, machine {}, accelerator {}{}", plan->machine.machine_type,
                                   qemu::name_of(options_.host.accelerator),
                                   role == Role::incoming ? ", to receive the guest from " + guest->record.peer : ""));
-  const auto streams = paths_.streams(guest->record.pod_uid);
-  if (auto made = make_directory(streams, 0755); !made) return fail(made.error());
-  auto machine = qemu::Machine::start(plan->machine, {.directory = own_directory, .socket_directories = {streams}},
-                                      handlers_of(guest));
+  auto machine = qemu::Machine::start(
+      plan->machine, {.directory = own_directory, .cgroups = cgroup->directories(), .socket_directories = {streams}},
+      handlers_of(guest));
   logs_.add_qemu_log(guest->record.pod_uid, qemu::log_of(paths_.machine(guest->record.pod_uid)));
   if (!machine) {
     tell(guest->record, machine.error().message);
@@ -137,6 +140,8 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
     return fail(machine.error());
   }
   guest->machine = std::move(*machine);
+  cgroup->stay();
+  guest->cgroup = std::move(*cgroup);
   keep(guest);
   return guest;
 }
@@ -223,6 +228,7 @@ void Guests::adopt(InstanceRecord record) {
     auto port = hostnet::VmPort::adopt(spec);
     if (port) guest->ports.push_back(std::make_unique<hostnet::VmPort>(std::move(*port)));
   }
+  guest->cgroup = cgroups_.find(guest->record.pod_uid);
   auto machine = qemu::Machine::adopt(paths_.machine(guest->record.pod_uid), handlers_of(guest),
                                       Deadline::after(command_patience));
   if (machine) {

@@ -1,6 +1,8 @@
 #include "node/guests.hpp"
 
 #include <algorithm>
+
+#include <algorithm>
 #include <set>
 
 #include "node/pod_status.hpp"
@@ -12,6 +14,13 @@ namespace {
 using namespace kube::resources;
 
 constexpr int workers = 4;
+
+/// Tells the agents of one machine apart.
+std::string path_as_name(const std::filesystem::path& path) {
+  std::string name = std::filesystem::absolute(path);
+  std::replace(name.begin(), name.end(), '/', ':');
+  return name;
+}
 
 template <class... Visitors>
 struct Overloaded : Visitors... {
@@ -32,6 +41,8 @@ Guests::Guests(const kube::Client& client, kube::EventRecorder& events, GuestsOp
       events_{events},
       options_{std::move(options)},
       paths_{options_.config.data},
+      cgroups_{confine::Cgroups::set_up(confine::read_hierarchies(), options_.config.name + path_as_name(paths_.data),
+                                        paths_.cgroups())},
       logs_{paths_.logs()},
       controller_{"guests", [this](const kube::Key& key, const std::stop_token& stop) { return reconcile(key, stop); },
                   workers} {}
@@ -39,7 +50,14 @@ Guests::Guests(const kube::Client& client, kube::EventRecorder& events, GuestsOp
 Guests::~Guests() = default;
 
 void Guests::start() {
-  for (InstanceRecord& record : load_records(paths_)) adopt(std::move(record));
+  for (const std::string& shortcoming : cgroups_.shortcomings()) log_.warning("cgroups: {}", shortcoming);
+  std::set<std::string> known;
+  for (InstanceRecord& record : load_records(paths_)) {
+    known.insert(record.pod_uid);
+    adopt(std::move(record));
+  }
+  if (auto cleaned = cgroups_.keep_only(known, Deadline::after(std::chrono::seconds{10})); !cleaned)
+    log_.warning("cgroups: {}", cleaned.error().message);
   const auto vmi_of_pod = [](const json::Value& pod) {
     return kube::Key{.ns = json::string_at(pod, "/metadata/namespace"), .name = vmi_name_of(pod)};
   };

@@ -105,6 +105,7 @@ class Guests {
   kube::EventRecorder& events_;
   GuestsOptions options_;
   InstancePaths paths_;
+  confine::Cgroups cgroups_;
   PodLogs logs_;
   Log log_{"guests"};
   Troubles troubles_;

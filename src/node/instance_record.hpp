@@ -37,6 +37,8 @@ struct InstanceRecord {
 struct InstancePaths {
   std::filesystem::path data;
   [[nodiscard]] std::filesystem::path records() const { return data / "instances"; }
+  /// A file that says where the guests' cgroups are; `godwit local down` reads it too.
+  [[nodiscard]] std::filesystem::path cgroups() const { return data / "cgroups"; }
   [[nodiscard]] std::filesystem::path record_directory(const std::string& pod_uid) const { return records() / pod_uid; }
   [[nodiscard]] std::filesystem::path machine(const std::string& pod_uid) const { return data / "vms" / pod_uid; }
   [[nodiscard]] std::filesystem::path logs() const { return data / "logs"; }

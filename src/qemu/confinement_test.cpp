@@ -74,7 +74,7 @@ class ConfinementTest : public ::testing::Test {
     std::filesystem::resize_file(path, 1 << 20);
     (void)::chown(path.c_str(), qemu_user.first, qemu_user.second);
     std::filesystem::permissions(path, std::filesystem::perms{0600});
-    spec.disks.push_back({.id = "root", .path = path, .direct_io = false});
+    spec.disks.push_back({.id = "root", .path = path, .cache = DiskCache::writeback});
     return spec;
   }
 

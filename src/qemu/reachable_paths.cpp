@@ -6,7 +6,10 @@ std::vector<Reach> reachable_paths(const MachineSpec& spec, const std::filesyste
                                    const std::string& program) {
   std::vector<Reach> paths = system_paths();
   paths.push_back({.path = directory, .writable = true});
-  for (const Disk& disk : spec.disks) paths.push_back({.path = disk.path, .writable = !disk.read_only});
+  for (const Disk& disk : spec.disks) {
+    paths.push_back({.path = disk.path, .writable = !disk.read_only && !disk.cdrom});
+    if (!disk.base.empty()) paths.push_back({.path = disk.base});
+  }
   if (const Uefi& uefi = spec.firmware.uefi; !uefi.code.empty()) {
     paths.push_back({.path = uefi.code});
     paths.push_back({.path = uefi.variables, .writable = true});

@@ -39,6 +39,17 @@ json::Object requests_of(const json::Value& vmi, std::string_view accelerator) {
   return requests;
 }
 
+/// The guest's own limits; that of memory with the overhead, as it holds for all of its QEMU.
+json::Object limits_of(const json::Value& vmi, std::string_view accelerator) {
+  json::Object limits;
+  if (const auto memory = bytes_at(vmi, "/spec/domain/resources/limits/memory"); memory > 0) {
+    const auto bytes = std::max(memory, guest_memory_bytes(vmi)) + memory_overhead_bytes(accelerator);
+    limits["memory"] = fmt::format("{}Ki", (bytes + 1023) / 1024);
+  }
+  if (const auto* cpu = json::find(vmi, "/spec/domain/resources/limits/cpu")) limits["cpu"] = *cpu;
+  return limits;
+}
+
 json::Object node_selector_of(const json::Value& vmi) {
   json::Object selector{{"kubevirt.io/schedulable", "true"}, {"kubernetes.io/arch", "amd64"}};
   if (const auto type = json::string_at(vmi, "/spec/domain/machine/type"); !type.empty()) {
@@ -135,7 +146,9 @@ json::Value base_pod(const json::Value& vmi, std::string_view seed, std::string_
   json::set(pod, "/metadata/ownerReferences",
             json::Array({controller_reference(vmi, "kubevirt.io/v1", "VirtualMachineInstance")}));
   json::Object container{{"name", "compute"}, {"image", "godwit/launcher"}};
-  container["resources"] = json::Object{{"requests", requests_of(vmi, accelerator)}};
+  json::Object resources{{"requests", requests_of(vmi, accelerator)}};
+  if (auto limits = limits_of(vmi, accelerator); !limits.empty()) resources["limits"] = std::move(limits);
+  container["resources"] = std::move(resources);
   json::set(pod, "/spec/containers", json::Array({json::Value(std::move(container))}));
   json::set(pod, "/spec/restartPolicy", "Never");
   json::set(pod, "/spec/terminationGracePeriodSeconds",

@@ -194,7 +194,7 @@ TEST(LauncherPod, RequestsWhatIsSetAside) {
 }
 
 TEST(LauncherPod, IsWhatTheContractSays) {
-  const auto vmi = yaml(
+  auto vmi = yaml(
       "{metadata: {name: v, namespace: ns, uid: vu, labels: {mine: x, kubevirt.io/migrationTargetNodeName: z}}, spec: "
       "{domain: {cpu: {cores: 2, sockets: 2}, "
       "memory: {guest: 1Gi}, machine: {type: pc-q35-10.0}}, nodeSelector: {a: b}, priorityClassName: high, "
@@ -214,6 +214,12 @@ TEST(LauncherPod, IsWhatTheContractSays) {
   EXPECT_EQ(json::string_at(made, "/spec/containers/0/resources/requests/cpu"), "400m");
   EXPECT_EQ(json::string_at(made, "/spec/containers/0/resources/requests/memory"),
             std::to_string((1024 + 220 + 128) * 1024) + "Ki");
+  EXPECT_EQ(json::find(made, "/spec/containers/0/resources/limits"), nullptr);
+  json::set(vmi, "/spec/domain/resources/limits", json::Object{{"memory", "2Gi"}, {"cpu", "3"}});
+  const auto limited = launcher_pod(vmi);
+  EXPECT_EQ(json::string_at(limited, "/spec/containers/0/resources/limits/cpu"), "3");
+  EXPECT_EQ(json::string_at(limited, "/spec/containers/0/resources/limits/memory"),
+            std::to_string((2048 + 220 + 128) * 1024) + "Ki");
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/machine-type.node.kubevirt.io~1pc-q35-10.0"), "true");
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/a"), "b");
   EXPECT_EQ(json::array_at(made, "/spec/tolerations").size(), 2U);
