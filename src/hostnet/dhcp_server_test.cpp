@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/clock.hpp"
@@ -59,13 +60,15 @@ class Wire {
 };
 
 /// A broadcast of the guest: a DISCOVER from port 68 to 67, or, to look like a server, the other way round.
-Bytes discover(const std::string& mac, std::uint8_t from = 68, std::uint8_t to = 67) {
+Bytes discover(const std::string& mac, std::uint8_t from = 68, std::uint8_t to = 67,
+               const std::array<std::uint8_t, 4>& source = {}) {
   const Mac client = *parse_mac(mac);
   Bytes f(6, 0xff);
   f.insert(f.end(), client.begin(), client.end());
   const std::uint8_t headers[] = {8,   0,   0x45, 0, 1,    16, 0,  0, 0,   0, 64, 17, 0, 0, 0, 0, 0, 0, 255,
                                   255, 255, 255,  0, from, 0,  to, 0, 252, 0, 0,  1,  1, 6, 0, 1, 2, 3, 4};
   f.insert(f.end(), std::begin(headers), std::end(headers));
+  std::copy(source.begin(), source.end(), f.begin() + 26);
   // A wrong checksum would be reason enough for a bridge to drop the frame.
   std::uint32_t sum = 0;
   for (std::size_t i = 14; i < 34; i += 2) sum += (static_cast<std::uint32_t>(f[i]) << 8U) | f[i + 1];
@@ -126,10 +129,12 @@ TEST_P(DhcpServerTest, NothingOfItLeavesTheTap) {
   EXPECT_FALSE(guest.hear({68}, usual).empty());
   EXPECT_TRUE(guest.hear({68}, soon).empty()) << "a second server answered";
   // Answers that a guest makes up reach nobody either.
+  constexpr std::array<std::uint8_t, 4> itself{198, 19, 0, 10};
   guest.send(discover(vm.spec.mac, 67, 68));
+  guest.send(discover(vm.spec.mac, 67, 68, itself));
   for (const Wire* other : {&neighbour, &far, &gateway}) EXPECT_TRUE(other->hear({67, 68}, soon).empty());
   // They would have heard another broadcast of a bridged guest: it was the filter.
-  guest.send(discover(vm.spec.mac, 99, 99));
+  guest.send(discover(vm.spec.mac, 99, 99, itself));
   if (GetParam() == Binding::bridge) {
     for (const Wire* other : {&neighbour, &far, &gateway}) EXPECT_FALSE(other->hear({99}, usual).empty());
   }

@@ -12,6 +12,7 @@
 #include "hostnet/commands.hpp"
 #include "hostnet/overlay.hpp"
 #include "hostnet/routes.hpp"
+#include "hostnet/source_guard.hpp"
 
 namespace godwit::hostnet {
 namespace {
@@ -65,6 +66,7 @@ Result<VmPort::Created> VmPort::create(const PortSpec& spec, Hook hook) {
   (void)set_sysctl("net.ipv6.conf." + spec.tap + ".disable_ipv6", "1");
   const Result<> prepared = spec.binding == Binding::masquerade ? prepare_masquerade(spec, hook) : prepare_bridge(spec);
   if (!prepared) return fail(prepared.error());
+  if (auto guarded = guard_sources(spec); !guarded) return fail(guarded.error().within(spec.tap));
   auto announcer = announcer_of(spec);
   if (!announcer) return fail(announcer.error());
   return Created{VmPort{spec, std::move(*announcer)}, std::move(*tap)};
@@ -110,6 +112,7 @@ Result<> VmPort::remove() {
   if (spec_.binding == Binding::bridge) {
     if (auto forgotten = forget_dhcp_at(spec_.tap); !forgotten) return forgotten;
   }
+  if (auto unguarded = unguard_sources(spec_.tap); !unguarded) return unguarded;
   if (index_of(spec_.tap) == 0) return {};
   auto removed = ip({"link", "del", "dev", spec_.tap});
   if (!removed && index_of(spec_.tap) != 0) return fail(removed.error());
