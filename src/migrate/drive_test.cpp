@@ -131,6 +131,7 @@ class DriveTest : public ::testing::Test {
     spec.incoming = incoming;
     qemu::RunOptions options;
     options.directory = path(node + ".q");
+    options.socket_directories = {path(node + ".d")};
     if (::geteuid() != 0) options.user.reset();
     auto port = std::make_shared<MachinePort>();
     auto machine =
