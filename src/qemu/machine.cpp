@@ -190,7 +190,8 @@ Result<std::unique_ptr<Machine>> Machine::start(const MachineSpec& wanted, const
     auto started = TpmEmulator::start({.directory = options.directory,
                                        .state = spec.devices.tpm_state,
                                        .user = options.user,
-                                       .incoming = spec.incoming},
+                                       .incoming = spec.incoming,
+                                       .cgroups = options.cgroups},
                                       Deadline::after(options.start_timeout));
     if (!started) return fail(started.error());
     tpm.emplace(std::move(*started));

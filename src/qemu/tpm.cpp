@@ -66,7 +66,8 @@ Result<TpmEmulator> TpmEmulator::start(const TpmOptions& options, Deadline deadl
   auto process = Process::spawn({.argv = tpm_command(options, *migration),
                                  .stdout_file = log_file(options.directory),
                                  .user = options.user,
-                                 .own_session = true});
+                                 .own_session = true,
+                                 .cgroups = options.cgroups});
   if (!process) return fail(process.error());
   TpmEmulator emulator{std::move(*process)};
   // It writes its pid when it listens.

@@ -22,7 +22,8 @@ struct TpmOptions {
   std::filesystem::path directory;  ///< of the QEMU: socket, log and pid file are made there
   std::filesystem::path state;      ///< made, and given to the user, if it isn't there
   std::optional<std::pair<uid_t, gid_t>> user = {};
-  bool incoming = false;  ///< takes its state from a migration
+  bool incoming = false;                            ///< takes its state from a migration
+  std::vector<std::filesystem::path> cgroups = {};  ///< QEMU's: it counts as a part of it
 };
 
 class TpmEmulator {
