@@ -1,7 +1,10 @@
 #include "node/instance_record.hpp"
 
+#include <algorithm>
+
 #include "base/files.hpp"
 #include "base/log.hpp"
+#include "qemu/command_line.hpp"
 
 namespace godwit::node {
 namespace {
@@ -87,8 +90,29 @@ Result<> save(const InstancePaths& paths, const InstanceRecord& record) {
   return write_file(directory / "record.json", json::write_pretty(to_json(record)), 0600);
 }
 
+namespace {
+
+constexpr std::size_t most_ended = 100;
+
+void keep_run_states(const InstancePaths& paths, const InstanceRecord& record) {
+  namespace fs = std::filesystem;
+  if (!make_directory(paths.ended(), 0700)) return;
+  std::error_code ignored;
+  const auto kept = paths.ended() / (record.vmi.ns + "_" + record.vmi.name + "-" + record.pod_uid + ".log");
+  fs::rename(qemu::MachinePaths::in(paths.machine(record.pod_uid)).run_states, kept, ignored);
+  std::vector<std::pair<fs::file_time_type, fs::path>> all;
+  for (const auto& entry : fs::directory_iterator{paths.ended(), ignored}) {
+    all.emplace_back(entry.last_write_time(ignored), entry.path());
+  }
+  std::sort(all.begin(), all.end());
+  for (std::size_t i = 0; i + most_ended < all.size(); ++i) fs::remove(all[i].second, ignored);
+}
+
+}  // namespace
+
 void forget(const InstancePaths& paths, const InstanceRecord& record) {
   std::error_code ignored;
+  keep_run_states(paths, record);
   std::filesystem::remove_all(paths.machine(record.pod_uid), ignored);
   std::filesystem::remove_all(paths.streams(record.pod_uid), ignored);
   std::filesystem::remove_all(paths.record_directory(record.pod_uid), ignored);

@@ -40,6 +40,8 @@ struct InstancePaths {
   /// A file that says where the guests' cgroups are; `godwit local down` reads it too.
   [[nodiscard]] std::filesystem::path cgroups() const { return data / "cgroups"; }
   [[nodiscard]] std::filesystem::path record_directory(const std::string& pod_uid) const { return records() / pod_uid; }
+  /// The run-state records of QEMUs that have ended: VMI-PODUID.log.
+  [[nodiscard]] std::filesystem::path ended() const { return data / "ended"; }
   [[nodiscard]] std::filesystem::path machine(const std::string& pod_uid) const { return data / "vms" / pod_uid; }
   [[nodiscard]] std::filesystem::path logs() const { return data / "logs"; }
   /// Disks of guests that no other host can reach: below it as in storage::instance_directory.
@@ -54,6 +56,7 @@ struct InstancePaths {
 };
 
 [[nodiscard]] Result<> save(const InstancePaths& paths, const InstanceRecord& record);
+/// Takes the traces away. QEMU's record of when the guest ran is kept among those of the newest QEMUs that have ended.
 void forget(const InstancePaths& paths, const InstanceRecord& record);
 [[nodiscard]] std::vector<InstanceRecord> load_records(const InstancePaths& paths);
 

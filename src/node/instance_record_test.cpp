@@ -38,6 +38,16 @@ TEST(InstanceRecord, IsTheSameForTheNextAgent) {
   EXPECT_TRUE(load_records(paths).empty());
 }
 
+TEST(InstanceRecord, WhenTheGuestRanIsKnownAfterTheEnd) {
+  const auto directory = TemporaryDirectory::create();
+  const InstancePaths paths{directory->path()};
+  ASSERT_TRUE(make_directory(paths.machine("p1")));
+  ASSERT_TRUE(write_file(paths.machine("p1") / "run-states.log", "it ran"));
+  forget(paths, sample());
+  EXPECT_FALSE(std::filesystem::exists(paths.machine("p1")));
+  EXPECT_EQ(read_file(paths.ended() / "d_vm-p1.log").value_or(""), "it ran");
+}
+
 TEST(InstanceRecord, OneThatIsNotWholeIsRefused) {
   json::Value value = to_json(sample());
   json::erase(value, "/vmiUID");

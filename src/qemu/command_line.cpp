@@ -8,7 +8,7 @@
 namespace godwit::qemu {
 namespace {
 
-void add_basics(Arguments& out, const MachineSpec& spec) {
+void add_basics(Arguments& out, const MachineSpec& spec, const MachinePaths& paths) {
   out.add("-name", fmt::format("guest={},debug-threads=on", escape_commas(spec.name)));
   out.add("-uuid", spec.uuid);
   out.add("-nodefaults");
@@ -35,6 +35,10 @@ void add_basics(Arguments& out, const MachineSpec& spec) {
   out.add("-boot", "menu=off,strict=on");
   out.add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   out.add("-msg", "timestamp=on");
+  // Written by QEMU itself, so that no agent's death can falsify it: when the guest ran here.
+  out.add("-D", paths.run_states.string());
+  out.add("-trace", "runstate_set");
+  out.add("-trace", "vm_state_notify");
 }
 
 void add_channels(Arguments& out, const MachineSpec& spec, const MachinePaths& paths) {
@@ -58,6 +62,7 @@ MachinePaths MachinePaths::in(const std::filesystem::path& directory) {
                       .oob_monitor = directory / "oob.sock",
                       .console = directory / "console.sock",
                       .console_log = directory / "console.log",
+                      .run_states = directory / "run-states.log",
                       .vnc = directory / "vnc.sock",
                       .tpm = directory / "tpm.sock"};
 }
@@ -66,7 +71,7 @@ Result<std::vector<std::string>> command_line(const MachineSpec& spec, const Mac
                                               const std::string& program) {
   if (auto good = check(spec, paths); !good) return fail(good.error().within("machine " + spec.name));
   Arguments out{program};
-  add_basics(out, spec);
+  add_basics(out, spec, paths);
   add_channels(out, spec, paths);
   add_firmware(out, spec);
   add_devices(out, spec, paths);

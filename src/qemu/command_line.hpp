@@ -60,6 +60,7 @@ struct MachinePaths {
   std::filesystem::path oob_monitor;  ///< QMP, for out-of-band commands
   std::filesystem::path console;      ///< the first serial port, one client at a time
   std::filesystem::path console_log;  ///< everything that the serial port printed
+  std::filesystem::path run_states;   ///< QEMU's own record of when the guest ran: run_states.hpp
   std::filesystem::path vnc;          ///< RFB, when there is a video device; many clients
   std::filesystem::path tpm;          ///< where swtpm listens, when there is a TPM
 
