@@ -89,14 +89,20 @@ Event write_change(OwnershipPort& port, const Ownership& known, const Change& ch
     out.reason = patch.error().message;
     return out;
   }
-  const auto reply = port.write(*patch, Deadline::after(quick));
+  out = perform_write(port, known, *patch);
+  if (out.write == Write::applied && !out.ownership) out.ownership = *rules::apply(known, change);
+  return out;
+}
+
+Event perform_write(OwnershipPort& port, const Ownership& known, const json::Value& patch) {
+  Event out{.kind = Event::Kind::wrote, .write = Write::refused};
+  const auto reply = port.write(patch, Deadline::after(quick));
   out.write = reply.outcome;
   out.reason = reply.message;
   if (reply.outcome != Write::applied) return out;
   const auto now = event_of(Event::Kind::wrote, reply.vmi, known.uid);
   out.ownership = now.ownership;
   out.deleted = now.deleted;
-  if (!out.ownership) out.ownership = *rules::apply(known, change);
   return out;
 }
 

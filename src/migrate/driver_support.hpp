@@ -64,6 +64,8 @@ class TunnelHandle {
 /// Performs a guarded write.
 [[nodiscard]] Event write_change(OwnershipPort& port, const Ownership& known, const Change& change,
                                  const json::Array& extra);
+/// A patch that has been built on `known`.
+[[nodiscard]] Event perform_write(OwnershipPort& port, const Ownership& known, const json::Value& patch);
 [[nodiscard]] Event read_ownership_event(OwnershipPort& port, const std::string& uid);
 enum class Side : std::uint8_t { source, target };
 /// Asks query-migrate and query-status; qemu_dead when the process is gone. A source's `completed` counts only in the

@@ -96,6 +96,7 @@ std::string_view name_of(TargetPhase phase) {
     case TargetPhase::reporting: return "reporting";
     case TargetPhase::giving_back: return "giving_back";
     case TargetPhase::killing: return "killing";
+    case TargetPhase::bereft: return "bereft";
     case TargetPhase::ended: return "ended";
   }
   return "unknown";

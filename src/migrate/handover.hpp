@@ -41,6 +41,7 @@ struct Event {
     marked,           ///< target: the started-marker is on disk
     continued,        ///< `cont` succeeded
     cont_failed,      ///< `reason`
+    overdue,          ///< target: everything is loaded, and no commit has come for a while
   };
   Kind kind = Kind::begin;
   std::optional<Ownership> ownership = {};
@@ -66,10 +67,11 @@ struct Action {
     announce,        ///< the network follows the owner: attach (before cont) and announce (after)
     attach_network,
     detach_network,
-    prepare,       ///< target: capabilities, incoming, tunnel → prepared, failed
-    write_marker,  ///< target → marked, failed
-    kill,          ///< this QEMU → qemu_dead
-    end,           ///< the driver is done; the state says how
+    prepare,        ///< target: capabilities, incoming, tunnel → prepared, failed
+    write_marker,   ///< target → marked, failed
+    kill,           ///< this QEMU → qemu_dead
+    report_loaded,  ///< target: rules::report_loaded_patch → wrote
+    end,            ///< the driver is done; the state says how
   };
   Kind kind = Kind::read;
   Change change = {};
@@ -104,11 +106,12 @@ struct SourceState {
       0;              ///< of begin_migration: nobody may have started the guest since, or our memory is stale
   bool sent = false;  ///< a commit may be on its way
   bool rolling_back = false;
-  bool checking = false;       ///< pre-switchover: the API is being asked
-  bool target_loaded = false;  ///< the target has reported that it has everything
-  bool dead = false;           ///< our QEMU
+  bool checking = false;  ///< pre-switchover: the API is being asked
+  bool all_sent = false;  ///< QEMU may have given everything away: the target may have it all
+  bool dead = false;      ///< our QEMU
   bool cancelled = false;
   int refusals = 0;  ///< of the commit, with the guard holding
+  int waits = 0;     ///< our QEMU is dead: looks for the target's report
   std::string reason = {};
   SourceEnd end = SourceEnd::none;
 };
@@ -128,6 +131,7 @@ enum class TargetPhase : std::uint8_t {
   reporting,
   giving_back,
   killing,
+  bereft,  ///< QEMU is dead, and the attempt the source's to end: by taking the mark away, or by a commit to give back
   ended
 };
 enum class TargetEnd : std::uint8_t { none, running, abandoned, given_back, guest_lost, stopped };

@@ -185,6 +185,7 @@ struct SourceDriver::State {
       case Kind::kill:
       case Kind::prepare:
       case Kind::write_marker:
+      case Kind::report_loaded:
       case Kind::end: return std::nullopt;
     }
     return std::nullopt;
@@ -314,7 +315,7 @@ struct SourceDriver::State {
     const auto info = migration.query(Deadline::after(std::chrono::seconds{1}));
     if (!info) return;
     if (info->status == MigrationStatus::active) {
-      ports.progress->progress(figures.progress(*info));
+      if (ports.progress) ports.progress->progress(figures.progress(*info));
       converge(*info, stop);
     } else if (info->status != MigrationStatus::setup) {
       handle(ask(), stop);  // an event may have been lost, or come before we listened

@@ -10,6 +10,7 @@ using Kind = Action::Kind;
 
 constexpr int most_refusals = 5;
 constexpr int most_cont_failures = 50;
+constexpr int most_waits = 60;  // for the target's report, with the pause that comes with `again`
 
 Action act(Kind kind) { return Action{kind, {}, false}; }
 Action again(Kind kind) { return Action{kind, {}, true}; }
@@ -42,6 +43,7 @@ class Source {
  private:
   [[nodiscard]] bool is(Event::Kind kind) const { return e_.kind == kind; }
   [[nodiscard]] bool owns() const { return s_.known.node_name == s_.self; }
+  [[nodiscard]] bool target_loaded() const { return s_.known.loaded_uid == s_.migration_uid; }
   [[nodiscard]] bool marked() const { return s_.known.migration_uid == s_.migration_uid; }
 
   Action write(Transition transition) const {
@@ -144,7 +146,7 @@ class Source {
         if (s_.checking) return {};
         s_.checking = true;
         return {act(Kind::check_api)};
-      case MigrationStatus::device: return go(SourcePhase::switching, {});
+      case MigrationStatus::device: return switch_over({});
       case MigrationStatus::completed: return commit();
       case MigrationStatus::none:
       case MigrationStatus::cancelled:
@@ -157,9 +159,14 @@ class Source {
     if (!s_.checking) return {};
     s_.checking = false;
     if (!s_.reason.empty()) return {act(Kind::migrate_cancel)};
-    if (e_.fresh) return go(SourcePhase::switching, {act(Kind::continue_switchover)});
+    if (e_.fresh) return switch_over({act(Kind::continue_switchover)});
     because("the API did not answer before the switch-over");
     return {act(Kind::migrate_cancel)};
+  }
+
+  Actions switch_over(Actions actions) {
+    s_.all_sent = true;
+    return go(SourcePhase::switching, std::move(actions));
   }
 
   /// Ownership that moved without us: a fence. Our guest must not go on.
@@ -213,7 +220,7 @@ class Source {
     s_.known = *e_.ownership;
     if (!owns()) return committed_now();
     if (!marked()) return s_.dead ? finish_here() : resume();
-    if (s_.dead && !s_.target_loaded) return retract();
+    if (s_.dead) return retract();
     if (!s_.rolling_back && ++s_.refusals <= most_refusals) return commit();
     because("the API refuses the commit");
     s_.rolling_back = true;
@@ -278,7 +285,11 @@ class Source {
     s_.known = *e_.ownership;
     if (!owns()) return marked() && s_.known.node_name == s_.target ? committed_now() : finish(SourceEnd::superseded);
     if (!marked()) return finish_here();
-    return {write(s_.dead && s_.target_loaded ? Transition::commit : Transition::abort_attempt)};
+    if (!s_.dead) return {write(Transition::abort_attempt)};
+    // Rule 5: the target may have the guest whole, and says so when no commit comes.
+    if (target_loaded()) return {write(Transition::commit)};
+    if (s_.all_sent && !e_.deleted && ++s_.waits <= most_waits) return {again(Kind::read)};
+    return {write(Transition::abort_attempt)};
   }
 
   /// The agent was away. What QEMU and the API say now decides; a commit may have been sent.
@@ -286,6 +297,7 @@ class Source {
     const bool mine = owns();
     s_.marked_epoch = e_.marked_epoch > 0 ? e_.marked_epoch : (mine || !marked() ? s_.known.epoch : s_.known.epoch - 1);
     s_.dead = e_.qemu == MigrationStatus::unknown;
+    s_.all_sent = true;
     if (!mine) return committed_now();
     if (s_.dead) return retract();
     switch (e_.qemu) {

@@ -257,15 +257,40 @@ TEST(SourceMachine, QemuDies) {
   x.to_streaming();
   x.on(Event{.kind = EK::qemu_dead});
   x.ends_here(SourceEnd::guest_lost);
-  SourceScene y;  // rule 5: forward, since the target has everything
+  EXPECT_EQ(x.state.waits, 0);  // it has not given everything away
+  SourceScene y;                // rule 5: forward, since the target has everything
   y.to_switching();
-  y.state.target_loaded = true;
   y.on(Event{.kind = EK::qemu_dead});
+  y.api.loaded_uid = "m0";  // of an earlier attempt
+  y.read();
+  EXPECT_TRUE(y.has(AK::read));
+  y.api.loaded_uid = "m1";
   y.read();
   EXPECT_TRUE(y.writes(Transition::commit));
   y.write(Write::applied, true);
   y.change(Transition::started, "t");
   EXPECT_EQ(y.state.end, SourceEnd::succeeded);
+}
+
+TEST(SourceMachine, ATargetThatDoesNotReportIsNotWaitedForForEver) {
+  SourceScene x;
+  x.to_committing();
+  x.on(Event{.kind = EK::qemu_dead});
+  x.on(Event{.kind = EK::wrote, .write = Write::unknown});  // the answer decides
+  x.read();
+  EXPECT_TRUE(x.has(AK::read));
+  for (int i = 0; i < 100 && !x.writes(Transition::abort_attempt); ++i) x.read();
+  EXPECT_TRUE(x.writes(Transition::abort_attempt));
+  x.write(Write::applied, true);
+  EXPECT_EQ(x.state.end, SourceEnd::guest_lost);
+}
+
+TEST(SourceMachine, AnAgentThatFindsItsQemuDeadCommitsForwardToo) {
+  SourceScene x;
+  x.api.migration_uid = x.api.loaded_uid = "m1";
+  x.on(Event{.kind = EK::adopt, .ownership = x.api, .qemu = MigrationStatus::unknown, .marked_epoch = 5});
+  x.read();
+  EXPECT_TRUE(x.writes(Transition::commit));
 }
 
 TEST(SourceMachine, AdoptionNeverConcludesFromPausedToRunning) {

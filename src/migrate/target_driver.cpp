@@ -10,6 +10,7 @@ namespace {
 
 constexpr auto retry_pause = std::chrono::milliseconds{20};
 constexpr auto watch_patience = std::chrono::seconds{1};
+constexpr auto commit_patience = std::chrono::milliseconds{250};  // a commit takes milliseconds
 
 TargetOutcome::End end_of(TargetEnd end) {
   switch (end) {
@@ -54,7 +55,7 @@ struct TargetDriver::State {
   /// What QEMU, the marker and the API say, asked until the API answers.
   void adopt(const std::stop_token& stop) {
     const auto asked = ask_qemu(*ports.qemu, migration, Side::target);
-    (void)tunnel.attach(spec.directory / "tunnel.sock");  // may have ended: QEMU has everything, or will fail
+    const auto found = tunnel.attach(spec.directory / "tunnel.sock");  // may have ended: QEMU has everything, or fails
     while (!stop.stop_requested()) {
       auto event = read_ownership_event(*ports.ownership, {});
       if (event.kind == Event::Kind::read_failed) {
@@ -63,6 +64,8 @@ struct TargetDriver::State {
       }
       if (event.kind == Event::Kind::read) event.kind = Event::Kind::adopt;
       event.qemu = asked.kind == Event::Kind::qemu_dead ? MigrationStatus::unknown : asked.qemu;
+      // QEMU waits, but the earlier agent ended before there was a tunnel.
+      if (!found && event.qemu == MigrationStatus::setup) event.qemu = MigrationStatus::none;
       event.running = asked.running;
       event.marker = ports.marker->present(spec.migration_uid);
       handle(std::move(event), stop);
@@ -73,7 +76,12 @@ struct TargetDriver::State {
   void next(const std::stop_token& stop) {
     // After the commit QEMU's `completed` is a moment away; should its event be lost, ask.
     const bool due = machine.known.node_name == spec.self;
-    auto message = inbox->pop(stop, due ? Deadline::after(watch_patience) : Deadline::never());
+    const bool unclaimed =
+        machine.phase == TargetPhase::loaded && !due && machine.known.loaded_uid != spec.migration_uid;
+    auto message = inbox->pop(stop, due         ? Deadline::after(watch_patience)
+                                    : unclaimed ? Deadline::after(commit_patience)
+                                                : Deadline::never());
+    if (!message && unclaimed && !stop.stop_requested()) handle(Event{.kind = Event::Kind::overdue}, stop);
     if (!message && due && !stop.stop_requested()) handle(ask_qemu(*ports.qemu, migration, Side::target), stop);
     if (!message) return;
     switch (message->kind) {
@@ -96,6 +104,8 @@ struct TargetDriver::State {
       if (before != machine.phase)
         log.info("{} -> {}{}", name_of(before), name_of(machine.phase),
                  machine.reason.empty() ? "" : ": " + machine.reason);
+      // The source learns by its broken stream that it has to end the attempt.
+      if (before != machine.phase && machine.phase == TargetPhase::bereft) tunnel.abort();
       for (const auto& action : actions) {
         auto result = perform(action, stop);
         if (!result) continue;
@@ -118,6 +128,7 @@ struct TargetDriver::State {
       case Kind::write_marker: return write_marker();
       case Kind::cont: return cont();
       case Kind::kill: return kill();
+      case Kind::report_loaded: return report_loaded();
       case Kind::attach_network: complain(ports.network->attach()); return std::nullopt;
       case Kind::detach_network: complain(ports.network->detach()); return std::nullopt;
       case Kind::announce: complain(ports.network->announce()); return std::nullopt;
@@ -139,9 +150,15 @@ struct TargetDriver::State {
     return write_change(*ports.ownership, machine.known, change, starts ? ports.started_extra() : json::Array{});
   }
 
+  Event report_loaded() {
+    log.info("everything is loaded, and no commit has come");
+    return perform_write(*ports.ownership, machine.known, rules::report_loaded_patch(machine.known));
+  }
+
   std::optional<Event> prepare() {
+    const bool listens = ask_qemu(*ports.qemu, migration, Side::target).qemu == MigrationStatus::setup;
     auto ready = ports.marker->prepare(spec.migration_uid);
-    if (ready) ready = configure_target(migration, spec);
+    if (ready && !listens) ready = configure_target(migration, spec);
     if (ready) ready = tunnel.start(spec.program, listen_spec(spec), spec.directory / "tunnel-target.log");
     if (ready) return std::nullopt;  // goes on when the tunnel says "listening"
     return Event{.kind = Event::Kind::failed, .reason = ready.error().message};
@@ -187,9 +204,9 @@ struct TargetDriver::State {
   void on_tunnel(const Message& message, const std::stop_token& stop) {
     const auto port = static_cast<int>(json::int_at(message.data, "/port"));
     if ((message.name == "listening" || message.name == "status") && port > 0 &&
-        machine.phase == TargetPhase::preparing) {
+        (machine.phase == TargetPhase::preparing || machine.phase == TargetPhase::waiting)) {
       if (ports.on_listening) ports.on_listening(port);
-      handle(Event{.kind = Event::Kind::prepared}, stop);
+      if (machine.phase == TargetPhase::preparing) handle(Event{.kind = Event::Kind::prepared}, stop);
     } else if (message.name == "stranger") {
       log.warning("a stranger on the migration port: {} ({})", json::string_at(message.data, "/peer"),
                   json::string_at(message.data, "/why"));

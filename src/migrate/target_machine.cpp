@@ -18,7 +18,7 @@ class Target {
   Actions step() {
     if (s_.phase == TargetPhase::ended) return {};
     s_.deleted |= e_.deleted;
-    if (e_.kind == Event::Kind::gone) return give_up("the VMI is gone");
+    if (e_.kind == Event::Kind::gone) return s_.dead ? finish(TargetEnd::abandoned) : give_up("the VMI is gone");
     if (e_.ownership && e_.ownership->epoch >= s_.known.epoch) learn();
     if (e_.kind == Event::Kind::qemu_dead) s_.dead = true;
     switch (s_.phase) {
@@ -31,6 +31,7 @@ class Target {
       case TargetPhase::reporting: return reporting();
       case TargetPhase::giving_back: return giving_back();
       case TargetPhase::killing: return is(Event::Kind::qemu_dead) ? finish_dead() : Actions{};
+      case TargetPhase::bereft: return bereft();
       case TargetPhase::ended: break;
     }
     return {};
@@ -67,7 +68,8 @@ class Target {
   }
   /// The process is dead: what follows depends on whose the guest is, and whether it may have run here.
   Actions finish_dead() {
-    if (!owns()) return finish(TargetEnd::abandoned);
+    // A commit may be on its way: its author has a whole guest, and waits for it to be given back.
+    if (!owns()) return go(TargetPhase::bereft, {act(Kind::read)});
     if (s_.deleted) return finish(TargetEnd::stopped);
     if (s_.marker || !marked()) return finish(TargetEnd::guest_lost);
     return go(TargetPhase::giving_back, {write(Transition::give_back)});
@@ -79,6 +81,7 @@ class Target {
     s_.marker = e_.marker;
     s_.dead = e_.qemu == MigrationStatus::unknown;
     if (s_.dead) return finish_dead();
+    if (!owns() && e_.qemu == MigrationStatus::none) return go(TargetPhase::preparing, {act(Kind::prepare)});
     s_.everything = e_.qemu == MigrationStatus::completed;
     if (owns() && s_.marker && e_.running) return report();
     s_.phase = s_.everything ? TargetPhase::loaded : TargetPhase::waiting;
@@ -106,9 +109,25 @@ class Target {
         s_.phase = TargetPhase::loaded;
       }
     }
+    if (is(Event::Kind::overdue)) return report_loaded();
     if (is(Event::Kind::read_failed)) return {again(Kind::read)};
     if (is(Event::Kind::wrote) && e_.write != Write::applied) return {again(Kind::read)};
     return decide();
+  }
+
+  /// Should the source's QEMU be dead, its agent may now commit forward (rule 5).
+  Actions report_loaded() {
+    const bool wanted = s_.everything && marked() && !owns() && s_.known.loaded_uid != s_.migration_uid;
+    return wanted ? Actions{act(Kind::report_loaded)} : Actions{};
+  }
+
+  /// The source's word decides: read for certain, or heard by the watch.
+  Actions bereft() {
+    if (is(Event::Kind::read_failed)) return {again(Kind::read)};
+    if (owns()) return finish_dead();
+    const bool told = is(Event::Kind::read) || is(Event::Kind::observed);
+    if (!told || (marked() && !s_.known.node_name.empty())) return {};
+    return finish(TargetEnd::abandoned);
   }
 
   /// What the ownership that we know asks of us, with QEMU alive and not yet continued.

@@ -116,7 +116,53 @@ TEST(TargetMachine, TheAttemptIsAborted) {
   x.change(Transition::abort_attempt, "s");
   EXPECT_TRUE(x.has(AK::kill));
   x.on(Event{.kind = EK::qemu_dead});
+  x.on(Event{.kind = EK::read, .ownership = x.api});
   EXPECT_EQ(x.state.end, TargetEnd::abandoned);
+}
+
+// A commit may be on its way when QEMU dies: its author holds a whole guest, which must not be lost.
+TEST(TargetMachine, GivesBackWhatIsCommittedToADeadQemu) {
+  TargetScene x;
+  x.to_loaded();
+  x.on(Event{.kind = EK::qemu_dead});
+  x.on(Event{.kind = EK::read, .ownership = x.api});
+  EXPECT_EQ(x.state.phase, TargetPhase::bereft);
+  EXPECT_TRUE(x.last.empty());
+  x.change(Transition::commit, "s", "t");
+  x.write(Write::applied, true);
+  EXPECT_EQ(x.state.end, TargetEnd::given_back);
+  EXPECT_EQ(x.api.node_name, "s");
+  TargetScene y;  // the source took the mark away instead
+  y.to_loaded();
+  y.on(Event{.kind = EK::qemu_dead});
+  y.on(Event{.kind = EK::read_failed});
+  EXPECT_TRUE(y.has(AK::read));
+  y.on(Event{.kind = EK::read, .ownership = y.api});
+  y.change(Transition::abort_attempt, "s");
+  EXPECT_EQ(y.state.end, TargetEnd::abandoned);
+  TargetScene z;  // the VMI goes away
+  z.to_loaded();
+  z.on(Event{.kind = EK::qemu_dead});
+  z.on(Event{.kind = EK::gone});
+  EXPECT_EQ(z.state.end, TargetEnd::abandoned);
+}
+
+TEST(TargetMachine, SaysThatItHasEverythingWhenNoCommitComes) {
+  TargetScene x;
+  x.on(Event{.kind = EK::begin});
+  x.on(Event{.kind = EK::prepared});
+  x.change(Transition::begin_migration, "s");
+  x.on(Event{.kind = EK::overdue});
+  EXPECT_TRUE(x.last.empty());  // it has not
+  x.on(Event{.kind = EK::qemu, .qemu = MigrationStatus::completed});
+  x.on(Event{.kind = EK::overdue});
+  EXPECT_TRUE(x.has(AK::report_loaded));
+  x.api.loaded_uid = "m1";
+  x.on(Event{.kind = EK::wrote, .ownership = x.api, .write = Write::applied});
+  x.on(Event{.kind = EK::overdue});
+  EXPECT_TRUE(x.last.empty());
+  x.change(Transition::commit, "s", "t");
+  EXPECT_TRUE(x.has(AK::write_marker));
 }
 
 TEST(TargetMachine, AnAbandoningAgentIsHeardBeforeTheCommitOnly) {
@@ -170,6 +216,8 @@ TEST(TargetMachine, Adoption) {
   };
   EXPECT_TRUE(adopt("s", true, MigrationStatus::completed, false, false).last.empty());
   EXPECT_TRUE(adopt("s", true, MigrationStatus::active, false, false).last.empty());
+  EXPECT_TRUE(adopt("s", false, MigrationStatus::none, false, false).has(AK::prepare));
+  EXPECT_TRUE(adopt("s", true, MigrationStatus::unknown, false, false).has(AK::read));
   EXPECT_TRUE(adopt("t", true, MigrationStatus::completed, false, false).has(AK::write_marker));
   EXPECT_TRUE(adopt("t", true, MigrationStatus::completed, false, true).has(AK::cont));
   EXPECT_TRUE(adopt("t", true, MigrationStatus::completed, true, true).has(AK::write));

@@ -28,6 +28,7 @@ struct Guest {
   confine::Cgroup cgroup;  ///< stays when this object goes, as QEMU does
   bool starting = false;   ///< the owner's QEMU may not run yet, or the API may not have been told that it does
   bool stopping = false;
+  bool adopting = false;  ///< its QEMU lives, but has not answered this agent yet: nothing is concluded from that
   std::optional<Instant> insist_at = {};  ///< when a guest that was asked to shut down is ended anyway
   std::shared_ptr<ProgressReporter> progress;
   kube::Key migration;  ///< of the attempt under way, as source
@@ -55,19 +56,21 @@ class GuestNetwork final : public migrate::NetworkPort {
   std::shared_ptr<Guest> guest_;
 };
 
-/// The guest's QEMU as the drivers see it.
+/// The guest's QEMU as the drivers see it. Without a machine: one that had died before this agent came.
 class GuestQemu final : public migrate::QemuPort {
  public:
   explicit GuestQemu(std::shared_ptr<qemu::Machine> machine) : machine_{std::move(machine)} {}
   Result<json::Value> execute(const std::string& command, const json::Value& arguments, Deadline deadline) override {
+    if (!machine_) return fail(Code::unavailable, "QEMU has ended");
     return machine_->execute(command, arguments, deadline);
   }
   Result<json::Value> execute_oob(const std::string& command, const json::Value& arguments,
                                   Deadline deadline) override {
+    if (!machine_) return fail(Code::unavailable, "QEMU has ended");
     return machine_->execute_oob(command, arguments, deadline);
   }
-  bool alive() override { return machine_->alive(); }
-  Result<> kill(Deadline deadline) override { return machine_->kill(deadline); }
+  bool alive() override { return machine_ && machine_->alive(); }
+  Result<> kill(Deadline deadline) override { return machine_ ? machine_->kill(deadline) : Result<>{}; }
 
  private:
   std::shared_ptr<qemu::Machine> machine_;

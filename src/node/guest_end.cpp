@@ -110,6 +110,7 @@ void Guests::discard(const GuestPtr& guest, bool succeeded, const std::string& r
   if (auto removed = storage::remove_instance(paths_.local_volumes(), guest->record.vmi_uid); !removed) {
     log_.warning("{}", removed.error().message);
   }
+  end_attempt(*guest);
   forget(paths_, guest->record);
   const std::lock_guard lock{mutex_};
   const auto found = guests_.find(guest->record.vmi);

@@ -59,9 +59,13 @@ Result<> Guests::start_incoming(const json::Value& vmi, const json::Value& pod) 
     return finish_pod(kube::key_of(pod), json::string_at(pod, "/metadata/uid"), false, guest.error().message);
   }
   start_target_driver(vmi, *guest, false);
+  return report_waiting(*guest);
+}
+
+Result<> Guests::report_waiting(const GuestPtr& guest) const {
   auto running = client_.patch(
-      pods, (*guest)->record.pod, kube::PatchType::merge,
-      pod_running({(*guest)->record.pod_uid, options_.config.address}, std::chrono::system_clock::now()), "status");
+      pods, guest->record.pod, kube::PatchType::merge,
+      pod_running({guest->record.pod_uid, options_.config.address}, std::chrono::system_clock::now()), "status");
   if (!running && running.error().code != Code::not_found) return fail(running.error());
   return {};
 }
@@ -232,10 +236,6 @@ Result<> Guests::settle_source(const GuestPtr& guest, const migrate::SourceOutco
     return {};
   }
   if (outcome.end == End::interrupted) return {};
-  guest->record.last_migration_uid = uid;
-  guest->record.migration_uid.clear();
-  guest->record.peer.clear();
-  if (auto saved = save(paths_, guest->record); !saved) return saved;
   const bool aborted = outcome.end == End::cancelled;
   auto written = kube::modify(client_, virtual_machine_instances, guest->record.vmi, [&](json::Value& vmi) -> Result<> {
     set_migration_failed(vmi, uid, outcome.reason, aborted, std::chrono::system_clock::now());
@@ -246,7 +246,18 @@ Result<> Guests::settle_source(const GuestPtr& guest, const migrate::SourceOutco
     events_.record(*written, kube::EventType::warning, "Migrated",
                    fmt::format("VirtualMachineInstance migration uid {} failed. reason:{}", uid, outcome.reason));
   }
-  return {};
+  // Last: whoever comes after a broken-off report must know of the attempt.
+  end_attempt(*guest);
+  return save(paths_, guest->record);
+}
+
+void Guests::end_attempt(Guest& guest) const {
+  InstanceRecord& record = guest.record;
+  if (record.migration_uid.empty()) return;
+  std::error_code ignored;
+  std::filesystem::remove_all(paths_.migration(record.migration_uid), ignored);
+  record.last_migration_uid = std::exchange(record.migration_uid, {});
+  record.peer.clear();
 }
 
 Result<> Guests::settle_target(const GuestPtr& guest, const migrate::TargetOutcome& outcome) {
@@ -260,9 +271,7 @@ Result<> Guests::settle_target(const GuestPtr& guest, const migrate::TargetOutco
   }
   // The guest is this host's now, whatever has become of it.
   guest->record.role = Role::owner;
-  guest->record.last_migration_uid = guest->record.migration_uid;
-  guest->record.migration_uid.clear();
-  guest->record.peer.clear();
+  end_attempt(*guest);
   if (auto saved = save(paths_, guest->record); !saved) return saved;
   if (outcome.end != End::running) return {};
   serve_dhcp(*guest);

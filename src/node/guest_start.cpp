@@ -16,6 +16,7 @@ namespace {
 using namespace kube::resources;
 
 constexpr std::chrono::seconds command_patience{10};
+constexpr std::chrono::seconds adoption_patience{3};
 
 }  // namespace
 
@@ -229,8 +230,19 @@ void Guests::adopt(InstanceRecord record) {
     if (port) guest->ports.push_back(std::make_unique<hostnet::VmPort>(std::move(*port)));
   }
   guest->cgroup = cgroups_.find(guest->record.pod_uid);
+  guest->adopting = true;
+  keep(guest);
+  adopt_machine(guest);
+}
+
+/// False when its QEMU lives, but does not answer: to be tried again.
+bool Guests::adopt_machine(const GuestPtr& guest) {
   auto machine = qemu::Machine::adopt(paths_.machine(guest->record.pod_uid), handlers_of(guest),
-                                      Deadline::after(command_patience));
+                                      Deadline::after(adoption_patience));
+  if (!machine && machine.error().code != Code::gone && machine.error().code != Code::not_found) {
+    log_.warning("{}: {}", guest->record.vmi.text(), machine.error().message);
+    return false;
+  }
   if (machine) {
     guest->machine = std::move(*machine);
     if (guest->record.role == Role::owner) serve_dhcp(*guest);
@@ -241,8 +253,9 @@ void Guests::adopt(InstanceRecord record) {
     log_.warning("{}: {}", guest->record.vmi.text(), machine.error().message);
   }
   guest->starting = guest->machine && guest->record.role == Role::owner && guest->record.migration_uid.empty();
-  keep(guest);
-  if (guest->record.migration_uid.empty() || !guest->machine) return;
+  guest->adopting = false;
+  if (guest->record.migration_uid.empty()) return true;
+  // Also when QEMU is dead: what becomes of the guest is for both sides to decide.
   const auto vmi = read_vmi(guest->record.vmi);
   const json::Value known = vmi && *vmi ? **vmi : json::Value(json::Object{});
   if (guest->record.role == Role::incoming) {
@@ -250,6 +263,7 @@ void Guests::adopt(InstanceRecord record) {
   } else {
     start_source_driver(known, guest, true);
   }
+  return true;
 }
 
 }  // namespace godwit::node

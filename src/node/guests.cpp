@@ -27,6 +27,15 @@ struct Overloaded : Visitors... {
   using Visitors::operator()...;
 };
 
+/// An incoming QEMU is up, but its agent ended before it could say so.
+bool waits_unreported(const GuestView& view) {
+  return view.instance->driver_active && !view.instance->ended &&
+         std::any_of(view.pods.begin(), view.pods.end(), [&](const json::Value& pod) {
+           return json::string_at(pod, "/metadata/uid") == view.instance->pod_uid &&
+                  json::string_at(pod, "/status/phase") == "Pending";
+         });
+}
+
 /// What must not be done on the word of a cache that may be behind.
 bool needs_certainty(const Action& wanted) {
   return std::holds_alternative<action::Discard>(wanted) || std::holds_alternative<action::ReleaseOrphan>(wanted) ||
@@ -150,6 +159,7 @@ Result<kube::Again> Guests::reconcile(const kube::Key& key, const std::stop_toke
   const kube::ObjectPtr cached = vmis_->get(key);
   std::optional<json::Value> vmi = cached ? std::optional{*cached} : std::nullopt;
   GuestPtr guest = find(key);
+  if (guest && guest->adopting && !adopt_machine(guest)) return kube::Again{.after = std::chrono::seconds{1}};
   if (guest) {
     if (vmi) {
       const std::lock_guard lock{guest->mutex};
@@ -174,6 +184,9 @@ Result<kube::Again> Guests::reconcile(const kube::Key& key, const std::stop_toke
     wanted = decide(view);
   }
   if (guest && view.vmi && guest->record.role == Role::incoming) {
+    if (waits_unreported(view)) {
+      if (auto reported = report_waiting(guest); !reported) return fail(reported.error());
+    }
     if (auto published = publish_address(*view.vmi, guest); !published) return fail(published.error());
   }
   return perform(wanted, view, guest);

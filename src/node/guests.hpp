@@ -64,6 +64,7 @@ class Guests {
   // guest_start.cpp
   [[nodiscard]] Result<bool> still_wanted(const json::Value& pod) const;
   void adopt(InstanceRecord record);
+  bool adopt_machine(const GuestPtr& guest);
   [[nodiscard]] Result<kube::Again> claim_and_start(const json::Value& vmi, const json::Value& pod);
   [[nodiscard]] Result<json::Value> claim(const json::Value& vmi, const VolumeSources& volumes);
   [[nodiscard]] Result<> start_owner(const json::Value& vmi, const json::Value& pod);
@@ -87,9 +88,11 @@ class Guests {
                                       bool adopted);
   void start_target_driver(const json::Value& vmi, const GuestPtr& guest, bool adopted);
   void start_source_driver(const json::Value& vmi, const GuestPtr& guest, bool adopted);
+  [[nodiscard]] Result<> report_waiting(const GuestPtr& guest) const;
   [[nodiscard]] Result<> publish_address(const json::Value& vmi, const GuestPtr& guest);
   [[nodiscard]] Result<bool> settle_drivers(const std::optional<json::Value>& vmi, const GuestPtr& guest);
   [[nodiscard]] Result<> settle_source(const GuestPtr& guest, const migrate::SourceOutcome& outcome);
+  void end_attempt(Guest& guest) const;
   [[nodiscard]] Result<> settle_target(const GuestPtr& guest, const migrate::TargetOutcome& outcome);
 
   // guest_end.cpp

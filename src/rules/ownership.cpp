@@ -15,6 +15,16 @@ constexpr std::array all_transitions = {
     Transition::abort_attempt, Transition::commit,  Transition::started,
     Transition::give_back,     Transition::fence,   Transition::take_over_after_fence};
 
+/// The report is the target's, about the attempt that is under way, and changes nothing else.
+bool is_report_of_loading(const Ownership& before, const Ownership& after, const json::Value& vmi,
+                          const std::string& node) {
+  Ownership reported = before;
+  reported.loaded_uid = before.migration_uid;
+  return reported == after && !before.migration_uid.empty() && before.node_name != node &&
+         json::string_at(vmi, "/status/migrationState/migrationUid") == before.migration_uid &&
+         json::string_at(vmi, "/status/migrationState/targetNode") == node;
+}
+
 Failure refuse(const Ownership& before, const Change& change, std::string_view why) {
   return fail(
       Code::conflict,
@@ -65,6 +75,15 @@ json::Value operation(std::string_view op, std::string_view path, json::Value va
   return object;
 }
 
+json::Array guards_of(const Ownership& before) {
+  json::Array operations;
+  operations.push_back(operation("test", "/metadata/uid", json::Value(before.uid)));
+  operations.push_back(operation("test", "/status/nodeName", json::Value(before.node_name)));
+  operations.push_back(operation("test", "/status/handover/epoch", before.epoch));
+  operations.push_back(operation("test", "/status/handover/migrationUID", json::Value(before.migration_uid)));
+  return operations;
+}
+
 Failure forbid(std::string_view field, std::string message) {
   Error error{Code::forbidden, fmt::format("{}: {}", field, message), {}};
   error.causes.push_back({"FieldValueForbidden", std::move(message), std::string{field}});
@@ -80,8 +99,12 @@ bool has_ownership(const json::Value& vmi) {
 Result<> check_first_write(const json::Value& after, const std::string& user) {
   if (!has_ownership(after)) return {};
   const auto now = read_ownership(after);
-  const Ownership initial{
-      .uid = now ? now->uid : "", .node_name = "", .epoch = 0, .migration_uid = "", .started_epoch = 0};
+  const Ownership initial{.uid = now ? now->uid : "",
+                          .node_name = "",
+                          .epoch = 0,
+                          .migration_uid = "",
+                          .started_epoch = 0,
+                          .loaded_uid = ""};
   if (user != controller_user) return forbid("status.handover", "is written first by the controllers");
   if (!now || *now != initial) return forbid("status.handover", "must begin with no owner and epoch 0");
   return {};
@@ -146,7 +169,8 @@ Result<Ownership> read_ownership(const json::Value& vmi) {
                    .node_name = json::string_at(vmi, "/status/nodeName"),
                    .epoch = json::int_at(vmi, "/status/handover/epoch"),
                    .migration_uid = json::string_at(vmi, "/status/handover/migrationUID"),
-                   .started_epoch = json::int_at(vmi, "/status/handover/startedEpoch")};
+                   .started_epoch = json::int_at(vmi, "/status/handover/startedEpoch"),
+                   .loaded_uid = json::string_at(vmi, "/status/handover/loadedMigrationUID")};
 }
 
 json::Value initial_status() {
@@ -193,17 +217,19 @@ Result<Ownership> apply(const Ownership& before, const Change& change) {
 Result<json::Value> guarded_patch(const Ownership& before, const Change& change, const json::Array& extra) {
   const auto after = apply(before, change);
   if (!after) return fail(after.error());
-  json::Array operations;
-  operations.push_back(operation("test", "/metadata/uid", json::Value(before.uid)));
-  operations.push_back(operation("test", "/status/nodeName", json::Value(before.node_name)));
-  operations.push_back(operation("test", "/status/handover/epoch", before.epoch));
-  operations.push_back(operation("test", "/status/handover/migrationUID", json::Value(before.migration_uid)));
+  json::Array operations = guards_of(before);
   operations.push_back(operation("replace", "/status/nodeName", json::Value(after->node_name)));
   operations.push_back(operation("replace", "/status/handover/epoch", after->epoch));
   operations.push_back(operation("replace", "/status/handover/migrationUID", json::Value(after->migration_uid)));
   operations.push_back(operation("add", "/status/handover/startedEpoch", after->started_epoch));
   for (const auto& more : extra) operations.push_back(more);
   return json::Value(std::move(operations));
+}
+
+json::Value report_loaded_patch(const Ownership& before) {
+  json::Array operations = guards_of(before);
+  operations.push_back(operation("add", "/status/handover/loadedMigrationUID", json::Value(before.migration_uid)));
+  return operations;
 }
 
 std::optional<std::string> node_of_user(std::string_view user) {
@@ -220,6 +246,7 @@ Result<> check_ownership_change(const json::Value& before, const json::Value& af
   if (*was == *now) return {};
   const auto node = node_of_user(user);
   if (!node) return forbid("status.handover", "is changed by the agents of the nodes concerned only");
+  if (is_report_of_loading(*was, *now, after, *node)) return {};
   for (const auto transition : all_transitions) {
     if (transition == Transition::fence) continue;  // not a node's: who confirms fences is not built yet
     Change change{transition, *node, {}, was->migration_uid};

@@ -20,6 +20,9 @@ struct Ownership {
   std::string migration_uid;       ///< the attempt that is under way; "" = none
   std::int64_t started_epoch = 0;  ///< the epoch at which an owner last began to run the guest (claim, started)
 
+  /// The attempt whose target has reported that it has loaded everything; no claim to the guest (report_loaded_patch).
+  std::string loaded_uid = {};
+
   bool operator==(const Ownership&) const = default;
 };
 
@@ -57,6 +60,11 @@ struct Change {
 /// (status fields that must change in the same write). 409 and 422 mean: not applied.
 [[nodiscard]] Result<json::Value> guarded_patch(const Ownership& before, const Change& change,
                                                 const json::Array& extra = {});
+
+/// The target of the attempt that is under way says that its QEMU has everything: should the source's QEMU die now, the
+/// source's agent may commit forward. Guarded as the transitions are, but the epoch stays: a commit on its way must not
+/// be refused for it.
+[[nodiscard]] json::Value report_loaded_patch(const Ownership& before);
 
 /// Admission: may `user` make this change of a VMI? `before` is null for a creation. Changes of other fields are not
 /// judged. Code::forbidden says which field and why.

@@ -23,6 +23,7 @@ json::Value vmi(const Ownership& o, const std::string& migration = "m1") {
   json::set(value, "/status/handover/epoch", o.epoch);
   json::set(value, "/status/handover/migrationUID", json::Value(o.migration_uid));
   json::set(value, "/status/handover/startedEpoch", o.started_epoch);
+  if (!o.loaded_uid.empty()) json::set(value, "/status/handover/loadedMigrationUID", json::Value(o.loaded_uid));
   json::set(value, "/status/migrationState/migrationUid", json::Value(migration));
   json::set(value, "/status/migrationState/sourceNode", "s");
   json::set(value, "/status/migrationState/targetNode", "t");
@@ -144,6 +145,28 @@ TEST(Ownership, AdmissionOverEveryPairOfStates) {
     });
   });
   EXPECT_GT(allowed, 20);
+}
+
+TEST(Ownership, TheTargetReportsThatItHasEverything) {
+  const Ownership before{"u", "s", 4, "m1", 1};
+  const auto patch = report_loaded_patch(before);
+  const auto after = json::json_patch(vmi(before), patch);
+  ASSERT_TRUE(after);
+  EXPECT_EQ(read_ownership(*after)->loaded_uid, "m1");
+  EXPECT_EQ(read_ownership(*after)->epoch, 4);
+  EXPECT_TRUE(check_ownership_change(vmi(before), *after, "system:node:t"));
+  for (const std::string user : {"system:node:s", "system:node:x", "godwit-admin", "system:godwit-controller"})
+    EXPECT_FALSE(check_ownership_change(vmi(before), *after, user));
+  // A commit on its way, built on what was before, applies nevertheless, and the report stays.
+  const auto committed = json::json_patch(*after, *guarded_patch(before, {Transition::commit, "s", "t", "m1"}));
+  ASSERT_TRUE(committed);
+  EXPECT_EQ(read_ownership(*committed)->loaded_uid, "m1");
+  EXPECT_TRUE(check_ownership_change(*after, *committed, "system:node:s"));
+  // Of another attempt, after the commit, or together with something else: not.
+  EXPECT_FALSE(json::json_patch(vmi({"u", "s", 5, "", 1}), patch));
+  EXPECT_FALSE(json::json_patch(vmi({"u", "t", 5, "m1", 1}), patch));
+  EXPECT_FALSE(check_ownership_change(vmi(before, "m2"), *json::json_patch(vmi(before, "m2"), patch), "system:node:t"));
+  EXPECT_FALSE(check_ownership_change(vmi(before), vmi({"u", "s", 5, "m1", 1, "m1"}), "system:node:t"));
 }
 
 TEST(Ownership, FirstWriteIsTheControllersAndInitial) {

@@ -40,6 +40,7 @@ bool ev_completed = false; /* an event on its way to the agent, perhaps from an 
 mtype qt[3] = q_none;
 bool autostart[3] = false; /* QEMU was told `cont` in inmigrate: it will start by itself */
 bool marker[3] = false;
+bool reported[3] = false; /* in the API: the target has everything (rules::report_loaded_patch) */
 mtype qx = q_none;
 bool fenced_s = false;
 

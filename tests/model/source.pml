@@ -2,6 +2,12 @@
 
 mtype = {s_idle, s_marking, s_streaming, s_switching, s_committing, s_reading, s_retracting, s_committed, s_restarting};
 
+/* Our QEMU is dead, and the target has the whole guest, or had it before it died. */
+inline commit_forward() {
+  assert(qt[mig] == q_loaded || qt[mig] == q_dead);
+  attempt = mig; write(commit, g, mig)
+}
+
 #define give_up (cancel_wanted || deleted)
 
 active proctype Source() {
@@ -99,7 +105,10 @@ end:
       if
       :: owner == S && mig != 0 ->
          if
-         :: qs == q_dead && qt[mig] == q_loaded -> attempt = mig; write(commit, g, mig)   /* rule 5: forward */
+#ifdef MUTANT_COMMIT_FORWARD_UNREPORTED
+         :: qs == q_dead -> commit_forward()
+#endif
+         :: qs == q_dead && reported[mig] -> commit_forward()   /* rule 5 */
          :: else -> write(abort_attempt, g, mig)
          fi
       :: else -> phase = s_idle

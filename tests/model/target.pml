@@ -46,6 +46,9 @@ end:
   /* rule 9: deletion after the commit: the target stops the guest */
   :: atomic { owner == target_of(a) && deleted && qt[a] != q_dead -> kill_target(a) }
 
+  /* rule 5: its own word, for a source whose QEMU is dead */
+  :: atomic { owner == S && mig == a && qt[a] == q_loaded && !reported[a] -> reported[a] = true }
+
   /* rule 5: the source is fenced and we have everything */
   :: atomic { owner == NONE && mig == a && qt[a] == q_loaded && !deleted -> g = epoch; write(take_over, g, a) }
 
