@@ -165,6 +165,8 @@ struct TargetDriver::State {
   }
 
   Event write_marker() {
+    // Once it is written nobody else may ever run the guest: not for a QEMU that is dead already.
+    if (!ports.qemu->alive()) return Event{.kind = Event::Kind::qemu_dead};
     if (auto written = ports.marker->write(spec.migration_uid); !written)
       return Event{.kind = Event::Kind::failed, .reason = written.error().message};
     return Event{.kind = Event::Kind::marked};

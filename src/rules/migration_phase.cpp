@@ -25,8 +25,9 @@ struct Facts {
     if (vmi == nullptr) return;
     state = json::find(*vmi, "/status/migrationState");
     mine = is_handed_off(*vmi, uid);
-    under_way = json::string_at(*vmi, "/status/handover/migrationUID") == uid;
     completed = mine && json::bool_at(*state, "/completed");
+    const bool begun = mine && json::find(*state, "/startTimestamp") != nullptr;
+    under_way = json::string_at(*vmi, "/status/handover/migrationUID") == uid || (begun && !completed);
     failed = mine && json::bool_at(*state, "/failed");
   }
   const json::Value& vmim;

@@ -153,6 +153,10 @@ TEST_F(MigrationPhaseTest, LosesItsTargetPod) {
   EXPECT_TRUE(step().end_attempt);
   json::set(vmi, "/status/handover/migrationUID", "M");  // under way: only the agents know how it ends
   EXPECT_TRUE(step().nothing());
+  json::set(vmi, "/status/handover/migrationUID", "");  // given back, and the source has not said yet why
+  EXPECT_TRUE(step().end_attempt);
+  json::set(vmi, "/status/migrationState/startTimestamp", "2026-01-01T00:00:00Z");
+  EXPECT_TRUE(step().nothing());
 }
 
 TEST_F(MigrationPhaseTest, LosesItsState) {
