@@ -180,7 +180,7 @@ class Target {
 
   Actions reporting() {
     if (is(Event::Kind::qemu_dead)) return {};  // the answer of the write decides; the agent sees the death, too
-    if (is(Event::Kind::wrote) && e_.write != Write::applied) return {act(Kind::read)};
+    if (is(Event::Kind::wrote) && e_.write != Write::applied) return {again(Kind::read)};
     if (is(Event::Kind::read_failed)) return {again(Kind::read)};
     if (!is(Event::Kind::wrote) && !is(Event::Kind::read)) return {};
     if (owns() && marked()) return {write(Transition::started)};
@@ -190,7 +190,7 @@ class Target {
   }
 
   Actions giving_back() {
-    if (is(Event::Kind::wrote) && e_.write != Write::applied) return {act(Kind::read)};
+    if (is(Event::Kind::wrote) && e_.write != Write::applied) return {again(Kind::read)};
     if (is(Event::Kind::read_failed)) return {again(Kind::read)};
     if (!is(Event::Kind::wrote) && !is(Event::Kind::read)) return {};
     if (owns() && s_.deleted) return finish(TargetEnd::stopped);

@@ -169,6 +169,18 @@ TEST(Ownership, TheTargetReportsThatItHasEverything) {
   EXPECT_FALSE(check_ownership_change(vmi(before), vmi({"u", "s", 5, "m1", 1, "m1"}), "system:node:t"));
 }
 
+// A guest that was deleted in the middle of its hand-over is stopped by the target, which must be able to finish first.
+TEST(Ownership, ATargetMayStartWhatIsBeingDeleted) {
+  const auto deleting = [](json::Value value) {
+    json::set(value, "/metadata/deletionTimestamp", "2026-01-01T00:00:00Z");
+    return value;
+  };
+  EXPECT_TRUE(check_ownership_change(deleting(vmi({"u", "t", 3, "m1", 1})), deleting(vmi({"u", "t", 4, "", 4})),
+                                     "system:node:t"));
+  EXPECT_FALSE(
+      check_ownership_change(deleting(vmi({"u", "", 3, "", 1})), deleting(vmi({"u", "t", 4, "", 4})), "system:node:t"));
+}
+
 TEST(Ownership, FirstWriteIsTheControllersAndInitial) {
   json::Value bare = json::Object{};
   json::set(bare, "/metadata/uid", "u");
