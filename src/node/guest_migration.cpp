@@ -255,7 +255,7 @@ void Guests::end_attempt(Guest& guest) const {
   InstanceRecord& record = guest.record;
   if (record.migration_uid.empty()) return;
   std::error_code ignored;
-  std::filesystem::remove_all(paths_.migration(record.migration_uid), ignored);
+  std::filesystem::remove_all(paths_.migration(record), ignored);
   record.last_migration_uid = std::exchange(record.migration_uid, {});
   record.peer.clear();
 }
