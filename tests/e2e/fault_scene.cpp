@@ -85,13 +85,15 @@ void FaultTest::expect_nothing_left(const std::string& migration_uid) {
   const auto clean = [&] {
     left.clear();
     for (const local::LocalNode& n : cluster().nodes) {
-      for (const int pid : local::processes_in(n)) {
+      for (const int pid : local::processes_in(cluster().node_data(n), n)) {
         const std::string command = read_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
         if (command.find(migration_uid) != std::string::npos) left += "a tunnel on " + n.name + "; ";
       }
       std::error_code ignored;
-      if (std::filesystem::exists(cluster().node_data(n) / "mig" / migration_uid.substr(0, 8), ignored))
-        left += "a migration's directory on " + n.name + "; ";
+      for (const auto& entry : std::filesystem::recursive_directory_iterator{cluster().node_data(n) / "mig", ignored}) {
+        if (entry.path().filename() == migration_uid.substr(0, 8))
+          left += "a migration's directory on " + n.name + "; ";
+      }
       if (n.name == owner) continue;
       if (qemu_on(n.name) != 0) left += "a QEMU on " + n.name + "; ";
       const auto links = run_program({.argv = {"ip", "-n", n.ns, "-o", "link"}}, Deadline::after(seconds{10}));
