@@ -14,7 +14,6 @@ constexpr std::int64_t micros = 1'000'000;
 
 /// "7593@1796096638.280525:vm_state_notify running 0 reason 4 (paused)"
 struct Line {
-  int pid = 0;
   std::int64_t at = 0;
   std::string_view event;
   std::string_view words;
@@ -25,12 +24,11 @@ std::optional<Line> parse_line(std::string_view text) {
   const auto dot = text.find('.', at == std::string_view::npos ? 0 : at);
   const auto colon = text.find(':', dot == std::string_view::npos ? 0 : dot);
   if (at == std::string_view::npos || dot == std::string_view::npos || colon == std::string_view::npos) return {};
-  const auto pid = parse_number<int>(text.substr(0, at));
   const auto seconds = parse_number<std::int64_t>(text.substr(at + 1, dot - at - 1));
   const auto fraction = parse_number<std::int64_t>(text.substr(dot + 1, colon - dot - 1));
   const auto space = text.find(' ', colon);
-  if (!pid || !seconds || !fraction || space == std::string_view::npos || !text.ends_with(')')) return {};
-  return Line{*pid, *seconds * micros + *fraction, text.substr(colon + 1, space - colon - 1), text.substr(space + 1)};
+  if (!seconds || !fraction || space == std::string_view::npos || !text.ends_with(')')) return {};
+  return Line{*seconds * micros + *fraction, text.substr(colon + 1, space - colon - 1), text.substr(space + 1)};
 }
 
 template <class Do>
@@ -46,12 +44,12 @@ std::int64_t end_of(const RunSpan& span) { return span.end.value_or(std::numeric
 
 }  // namespace
 
-std::vector<RunSpan> parse_run_states(std::string_view log) {
+std::vector<RunSpan> parse_run_states(int pid, std::string_view log) {
   std::vector<RunSpan> spans;
   bool running = false;
   for_each_line(log, [&](const Line& line) {
     if (line.event == "runstate_set" && line.words.ends_with("(running)") && !running) {
-      spans.push_back({line.pid, line.at, {}});
+      spans.push_back({pid, line.at, {}});
       running = true;
     } else if (line.event == "vm_state_notify" && line.words.starts_with("running 0") && running) {
       spans.back().end = line.at;

@@ -14,14 +14,14 @@ namespace godwit::qemu {
 
 /// A time in which one QEMU ran the guest. Microseconds since 1970.
 struct RunSpan {
-  int pid = 0;
+  int pid = 0;  ///< tells the QEMUs apart; as the host counts (QEMU itself may live in a namespace of processes)
   std::int64_t begin = 0;
   std::optional<std::int64_t> end = {};  ///< none: until the process died, or now
   bool operator==(const RunSpan&) const = default;
 };
 
 /// The spans in one QEMU's record. Lines that say something else, or are cut short, are passed over.
-[[nodiscard]] std::vector<RunSpan> parse_run_states(std::string_view log);
+[[nodiscard]] std::vector<RunSpan> parse_run_states(int pid, std::string_view log);
 
 /// The last state that the record names: "running", "finish-migrate" …; "" for none.
 [[nodiscard]] std::string last_run_state(std::string_view log);

@@ -19,11 +19,11 @@ constexpr std::string_view sample =
     "7593@1796096638.582787:vm_state_notify running 0 reason 7 (finish-migrate)\n";
 
 TEST(RunStates, ASpanLastsUntilAllCpusHaveStopped) {
-  EXPECT_EQ(parse_run_states(sample), (std::vector<RunSpan>{{7593, 1796096638280525, 1796096638582787}}));
+  EXPECT_EQ(parse_run_states(7593, sample), (std::vector<RunSpan>{{7593, 1796096638280525, 1796096638582787}}));
   EXPECT_EQ(last_run_state(sample), "finish-migrate");
   const auto running = sample.substr(0, sample.find("\n7593@1796096638.581774"));
-  EXPECT_EQ(parse_run_states(running), (std::vector<RunSpan>{{7593, 1796096638280525, {}}}));
-  EXPECT_EQ(parse_run_states("7593@17960966"), std::vector<RunSpan>{});
+  EXPECT_EQ(parse_run_states(7593, running), (std::vector<RunSpan>{{7593, 1796096638280525, {}}}));
+  EXPECT_EQ(parse_run_states(7593, "7593@17960966"), std::vector<RunSpan>{});
   EXPECT_EQ(last_run_state("7593@1796096638.280525:runstate_set current_run_state 6 (prelaunch) new_st"), "");
 }
 
@@ -53,8 +53,9 @@ TEST(RunStates, OfTwoRealQemus) {
   const auto two = start("two");
   ASSERT_TRUE(one && two);
   const auto spans = [&] {
-    auto all = parse_run_states(read_file((*one)->paths().run_states).value_or(""));
-    for (auto& span : parse_run_states(read_file((*two)->paths().run_states).value_or(""))) all.push_back(span);
+    auto all = parse_run_states((*one)->pid(), read_file((*one)->paths().run_states).value_or(""));
+    for (auto& span : parse_run_states((*two)->pid(), read_file((*two)->paths().run_states).value_or("")))
+      all.push_back(span);
     return all;
   };
   ASSERT_TRUE((*one)->cont(soon()) && (*one)->stop(soon()) && (*two)->cont(soon()));

@@ -79,7 +79,7 @@ std::vector<qemu::RunSpan> RunStateWatch::spans_of(const std::string& vmi) const
   const std::lock_guard lock{mutex_};
   for (const auto& [path, record] : records_) {
     if (record.vmi != vmi) continue;
-    for (qemu::RunSpan& span : qemu::parse_run_states(read_all(record.log.get()))) {
+    for (qemu::RunSpan& span : qemu::parse_run_states(record.pid, read_all(record.log.get()))) {
       if (!span.end && record.died) span.end = record.died;
       all.push_back(span);
     }
@@ -90,7 +90,7 @@ std::vector<qemu::RunSpan> RunStateWatch::spans_of(const std::string& vmi) const
 bool RunStateWatch::has_run(int pid) const {
   const std::lock_guard lock{mutex_};
   return std::any_of(records_.begin(), records_.end(), [&](const auto& entry) {
-    return entry.second.pid == pid && !qemu::parse_run_states(read_all(entry.second.log.get())).empty();
+    return entry.second.pid == pid && !qemu::parse_run_states(pid, read_all(entry.second.log.get())).empty();
   });
 }
 
