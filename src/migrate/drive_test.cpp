@@ -257,7 +257,7 @@ class DriveTest : public ::testing::Test {
 TEST_F(DriveTest, MovesTheGuest) {
   migrate();
   expect_moved();
-  EXPECT_TRUE(source->unpause_allowed());
+  EXPECT_TRUE(source->before_switchover([] {}));
   EXPECT_TRUE(target->unpause_allowed());
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/process.hpp"
+#include "rules/guest_control.hpp"
 
 namespace godwit::migrate {
 
@@ -79,6 +80,7 @@ Event event_of(Event::Kind kind, const json::Value& vmi, const std::string& uid)
   }
   out.ownership = *ownership;
   out.deleted = json::find(vmi, "/metadata/deletionTimestamp") != nullptr;
+  out.paused = rules::wants_pause(vmi);
   return out;
 }
 
@@ -103,6 +105,7 @@ Event perform_write(OwnershipPort& port, const Ownership& known, const json::Val
   const auto now = event_of(Event::Kind::wrote, reply.vmi, known.uid);
   out.ownership = now.ownership;
   out.deleted = now.deleted;
+  out.paused = now.paused;
   return out;
 }
 
@@ -141,11 +144,25 @@ qemu::Migration migration_of(const std::shared_ptr<QemuPort>& port) {
                          }};
 }
 
+namespace {
+
+/// Run states that a guest brings along: no word of ours has stopped it.
+bool stood_by_itself(std::string_view state) {
+  return state == "io-error" || state == "shutdown" || state == "guest-panicked" || state == "internal-error" ||
+         state == "watchdog";
+}
+
+}  // namespace
+
 Event send_cont(QemuPort& qemu, ContRequest request) {
   request.run_state = run_state(qemu);
   Event out{.kind = Event::Kind::cont_failed};
   if (request.run_state == "running") {
     out.kind = Event::Kind::continued;  // an earlier `cont` of ours whose answer was lost
+    return out;
+  }
+  if (request.reason == ContReason::target && stood_by_itself(request.run_state)) {
+    out.kind = Event::Kind::continued;  // it goes on as it was at the source; the agent sees to it
     return out;
   }
   if (const auto allowed = authorize_cont(request); !allowed) {

@@ -58,7 +58,7 @@ Result<> authorize_cont(const ContRequest& r) {
       if (!r.ownership.migration_uid.empty()) return forbid(r, "a migration is under way");
       return {};
     case ContReason::unpause:
-      if (r.run_state != "paused") return forbid(r, "it is not paused");
+      if (r.run_state != "paused" && r.run_state != "io-error") return forbid(r, "it is not paused");
       // With the mark on, a target has not started yet, or a source may have completed. A source that still copies may
       // run.
       if (!r.ownership.migration_uid.empty() && r.migration != MigrationStatus::setup &&

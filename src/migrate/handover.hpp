@@ -46,6 +46,7 @@ struct Event {
   Kind kind = Kind::begin;
   std::optional<Ownership> ownership = {};
   bool deleted = false;
+  std::optional<bool> paused = {};  ///< with ownership: the guest's user wants it to stand still
   Write write = Write::unknown;
   MigrationStatus qemu = MigrationStatus::none;
   bool running = false;  ///< with qemu: vCPUs run
@@ -64,6 +65,7 @@ struct Action {
     continue_switchover,
     migrate_cancel,  ///< vCPUs resume when they ran → qemu
     cont,            ///< through authorize_cont → continued, cont_failed
+    stay_paused,     ///< in its place: the user wants the guest to stand still → continued
     announce,        ///< the network follows the owner: attach (before cont) and announce (after)
     attach_network,
     detach_network,
@@ -109,6 +111,7 @@ struct SourceState {
   bool checking = false;  ///< pre-switchover: the API is being asked
   bool all_sent = false;  ///< QEMU may have given everything away: the target may have it all
   bool dead = false;      ///< our QEMU
+  bool paused = false;    ///< the user wants the guest to stand still
   bool cancelled = false;
   int refusals = 0;  ///< of the commit, with the guard holding
   int waits = 0;     ///< our QEMU is dead: looks for the target's report
@@ -145,6 +148,7 @@ struct TargetState {
   bool marker = false;
   bool dead = false;
   bool deleted = false;
+  bool paused = false;  ///< the user wants the guest to stand still
   int cont_failures = 0;
   std::string reason = {};
   TargetEnd end = TargetEnd::none;

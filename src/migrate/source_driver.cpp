@@ -74,9 +74,10 @@ struct SourceDriver::State {
   }
 
   /// QEMU continues by itself after a failure or a cancel. Should it have completed just then, it is for us to do, now
-  /// that the mark is gone. A guest that its user had paused is in another run state and stays so.
+  /// that the mark is gone. One that its user has paused stays so, in whatever run state.
   void make_sure_it_runs(const std::stop_token& stop) {
     const auto patience = Deadline::after(quick);
+    if (machine.paused) return;
     for (auto state = run_state(*ports.qemu); state == "postmigrate" || state == "finish-migrate";
          state = run_state(*ports.qemu)) {
       if (const auto event = cont(); event.kind == Event::Kind::continued || patience.passed() || stop.stop_requested())
@@ -179,6 +180,7 @@ struct SourceDriver::State {
       case Kind::continue_switchover: return continue_switchover();
       case Kind::migrate_cancel: return cancel_stream();
       case Kind::cont: return cont();
+      case Kind::stay_paused: return Event{.kind = Event::Kind::continued};
       case Kind::announce: complain(ports.network->announce()); return std::nullopt;
       case Kind::attach_network: complain(ports.network->attach()); return std::nullopt;
       case Kind::detach_network: complain(ports.network->detach()); return std::nullopt;
@@ -378,12 +380,14 @@ void SourceDriver::cancel(std::string reason) {
   state_->inbox->push(Event{.kind = Event::Kind::cancel, .reason = std::move(reason)});
 }
 
-bool SourceDriver::unpause_allowed() const {
+bool SourceDriver::before_switchover(const std::function<void()>& act) const {
+  // Its thread goes on to the switch-over in a step, which needs the mutex.
   const std::scoped_lock lock{state_->mutex};
   const auto phase = state_->machine.phase;
-  if (phase == SourcePhase::ended) return true;
-  return (phase == SourcePhase::idle || phase == SourcePhase::marking || phase == SourcePhase::streaming) &&
-         !state_->machine.checking;
+  const bool early = phase == SourcePhase::idle || phase == SourcePhase::marking || phase == SourcePhase::streaming;
+  if (phase != SourcePhase::ended && (!early || state_->machine.checking)) return false;
+  act();
+  return true;
 }
 
 }  // namespace godwit::migrate

@@ -77,8 +77,9 @@ class SourceDriver {
   void on_qemu_event(const std::string& name, const json::Value& data);
   /// The user's abort (migrationState.abortRequested). No effect after the commit.
   void cancel(std::string reason);
-  /// May the user unpause the guest now? Refused from pre-switchover until the attempt has ended.
-  [[nodiscard]] bool unpause_allowed() const;
+  /// Calls `act` (the user's unpause) and holds the switch-over back meanwhile. False, and not called: from
+  /// pre-switchover until the attempt has ended.
+  [[nodiscard]] bool before_switchover(const std::function<void()>& act) const;
 
  private:
   struct State;

@@ -22,6 +22,7 @@ class Source {
   Actions step() {
     if (s_.phase == SourcePhase::ended) return {};
     if (e_.kind == Event::Kind::gone) return finish(SourceEnd::superseded, "the VMI is gone");
+    if (e_.paused && e_.ownership && e_.ownership->epoch >= s_.known.epoch) s_.paused = *e_.paused;
     if (e_.kind == Event::Kind::qemu_dead) return on_death();
     if (e_.kind == Event::Kind::cancel || (e_.kind == Event::Kind::observed && e_.deleted && !s_.cancelled))
       return on_cancel();
@@ -234,7 +235,10 @@ class Source {
     return s_.dead ? finish_here() : resume();
   }
 
-  Actions resume() { return go(SourcePhase::resuming, {act(Kind::attach_network), act(Kind::cont)}); }
+  /// A guest that its user paused stays in `postmigrate` until he wants it to run.
+  Actions resume() {
+    return go(SourcePhase::resuming, {act(Kind::attach_network), act(s_.paused ? Kind::stay_paused : Kind::cont)});
+  }
 
   Actions resuming() {
     if (is(Event::Kind::continued)) {

@@ -127,6 +127,7 @@ struct TargetDriver::State {
       case Kind::prepare: return prepare();
       case Kind::write_marker: return write_marker();
       case Kind::cont: return cont();
+      case Kind::stay_paused: return Event{.kind = Event::Kind::continued};
       case Kind::kill: return kill();
       case Kind::report_loaded: return report_loaded();
       case Kind::attach_network: complain(ports.network->attach()); return std::nullopt;

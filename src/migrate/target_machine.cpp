@@ -45,6 +45,7 @@ class Target {
   void learn() {
     s_.known = *e_.ownership;
     s_.seen_marked |= marked();
+    if (e_.paused) s_.paused = *e_.paused;
   }
   void because(const std::string& reason) {
     if (s_.reason.empty()) s_.reason = reason;
@@ -160,7 +161,9 @@ class Target {
     return go_on();
   }
 
-  Actions go_on() { return go(TargetPhase::continuing, {act(Kind::attach_network), act(Kind::cont)}); }
+  Actions go_on() {
+    return go(TargetPhase::continuing, {act(Kind::attach_network), act(s_.paused ? Kind::stay_paused : Kind::cont)});
+  }
 
   Actions continuing() {
     if (s_.dead) return finish_dead();

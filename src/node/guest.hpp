@@ -13,6 +13,7 @@
 #include "hostnet/vm_port.hpp"
 #include "migrate/source_driver.hpp"
 #include "migrate/target_driver.hpp"
+#include "node/guest_run.hpp"
 #include "node/instance_record.hpp"
 #include "node/progress_reporter.hpp"
 #include "qemu/machine.hpp"
@@ -27,9 +28,8 @@ struct Guest {
   std::shared_ptr<qemu::Machine> machine;
   confine::Cgroup cgroup;  ///< stays when this object goes, as QEMU does
   bool starting = false;   ///< the owner's QEMU may not run yet, or the API may not have been told that it does
-  bool stopping = false;
   bool adopting = false;  ///< its QEMU lives, but has not answered this agent yet: nothing is concluded from that
-  std::optional<Instant> insist_at = {};  ///< when a guest that was asked to shut down is ended anyway
+  std::optional<Instant> stopping_since = {};  ///< when the guest was asked to shut down
   std::shared_ptr<ProgressReporter> progress;
   kube::Key migration;  ///< of the attempt under way, as source
 
@@ -40,7 +40,8 @@ struct Guest {
   std::optional<migrate::TargetOutcome> target_end;
   int listen_port = 0;  ///< incoming: where the tunnel listens
   bool ended = false;
-  bool guest_shut_down = false;  ///< the guest switched itself off
+  GuestEnd end = GuestEnd::none;  ///< how the guest itself came to an end
+  bool run_state_changed = true;  ///< QEMU's run state is to be looked at
   std::string last_words;
 };
 

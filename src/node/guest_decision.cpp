@@ -7,6 +7,8 @@
 namespace godwit::node {
 namespace {
 
+constexpr std::int64_t default_grace_seconds = 30;
+
 bool is_deleting(const json::Value& object) { return json::find(object, "/metadata/deletionTimestamp") != nullptr; }
 
 bool is_final(const json::Value& vmi) {
@@ -45,10 +47,15 @@ Action decide_for_owner(const GuestView& view, const rules::Ownership& ownership
     if (json::bool_at(*view.vmi, "/status/migrationState/abortRequested")) {
       return action::CancelSource{"Live migration has been aborted"};
     }
+    if (instance.guest_ended) return action::CancelSource{"the guest has ended"};
     return action::None{};
   }
   if (ownership.node_name != view.self) return action::Discard{"the guest's owner is " + ownership.node_name};
   if (instance.ended) return action::ReportEnd{};
+  if (instance.guest_ended) {
+    if (instance.reboots && !stop_wanted) return action::StartOver{};
+    return action::EndQemu{};
+  }
   if (stop_wanted) {
     if (instance.stopping) return action::None{};
     return action::Shutdown{"VirtualMachineInstance stopping"};
@@ -82,6 +89,14 @@ std::optional<Action> decide_for_pod(const GuestView& view, const rules::Ownersh
 }
 
 }  // namespace
+
+std::chrono::seconds grace_of(const GuestView& view, const std::string& pod_uid) {
+  auto grace = json::int_at(*view.vmi, "/spec/terminationGracePeriodSeconds", default_grace_seconds);
+  const json::Value* pod = pod_of(view, pod_uid);
+  if (pod != nullptr && is_deleting(*pod))
+    grace = std::min(grace, json::int_at(*pod, "/metadata/deletionGracePeriodSeconds", grace));
+  return std::chrono::seconds{grace};
+}
 
 Action decide(const GuestView& view) {
   const bool known = view.vmi.has_value();

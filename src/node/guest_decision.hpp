@@ -1,6 +1,7 @@
 // What the agent does next for one VMI on its host: a pure function of what the API says and what runs here.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -22,6 +23,8 @@ struct InstanceView {
   std::string pod_uid;
   std::string migration_uid = {};       ///< of an incoming one
   bool ended = false;                   ///< the process is dead
+  bool guest_ended = false;             ///< the guest has switched itself off or panicked; its QEMU waits
+  bool reboots = false;                 ///< when it switches itself off it is to start over
   bool driver_active = false;           ///< a migration driver is at work: it has the say over this QEMU
   bool stopping = false;                ///< a shutdown was begun
   std::string last_migration_uid = {};  ///< the attempt that last ended here as source: never run twice
@@ -54,6 +57,8 @@ struct AbandonIncoming {
 struct Shutdown {
   std::string reason;
 };  ///< ask the guest, later insist
+struct StartOver {};  ///< the guest has switched itself off to reboot: reset and go on
+struct EndQemu {};    ///< the guest has ended: so does its QEMU
 struct Discard {
   std::string reason;
 };  ///< kill a QEMU that must not run, take its traces away
@@ -64,10 +69,14 @@ struct RemovePod {
 struct ReleaseOrphan {};  ///< owner by the API, but nothing runs here and no pod asks for it
 }  // namespace action
 
-using Action = std::variant<action::None, action::ClaimAndStart, action::StartIncoming, action::StartSource,
-                            action::CancelSource, action::AbandonIncoming, action::Shutdown, action::Discard,
-                            action::ReportEnd, action::RemovePod, action::ReleaseOrphan>;
+using Action =
+    std::variant<action::None, action::ClaimAndStart, action::StartIncoming, action::StartSource, action::CancelSource,
+                 action::AbandonIncoming, action::Shutdown, action::StartOver, action::EndQemu, action::Discard,
+                 action::ReportEnd, action::RemovePod, action::ReleaseOrphan>;
 
 [[nodiscard]] Action decide(const GuestView& view);
+
+/// How long a guest that is asked to shut down may take: as its VMI says, or less when its pod is to be gone sooner.
+[[nodiscard]] std::chrono::seconds grace_of(const GuestView& view, const std::string& pod_uid);
 
 }  // namespace godwit::node

@@ -9,23 +9,21 @@ namespace {
 using namespace kube::resources;
 
 constexpr std::chrono::seconds command_patience{10};
-constexpr std::int64_t default_grace_seconds = 30;
 
 }  // namespace
 
 /// Asks the guest to switch itself off; ends QEMU when its grace period is over.
-Result<kube::Again> Guests::shut_down(const json::Value& vmi, Guest& guest, const std::string& reason) {
+Result<kube::Again> Guests::shut_down(const GuestView& view, Guest& guest, const std::string& reason) {
   const Instant now = std::chrono::steady_clock::now();
-  if (!guest.stopping) {
-    guest.stopping = true;
-    const auto grace =
-        std::chrono::seconds{json::int_at(vmi, "/spec/terminationGracePeriodSeconds", default_grace_seconds)};
-    guest.insist_at = now + grace;
-    events_.record(vmi, kube::EventType::normal, "ShuttingDown", "Signaled Graceful Shutdown");
+  bool asked = true;
+  if (!guest.stopping_since) {
+    guest.stopping_since = now;
+    events_.record(*view.vmi, kube::EventType::normal, "ShuttingDown", "Signaled Graceful Shutdown");
     tell(guest.record, "asking the guest to shut down" + (reason.empty() ? reason : ": " + reason));
-    if (auto asked = guest.machine->system_powerdown(Deadline::after(command_patience)); !asked) guest.insist_at = now;
+    asked = guest.machine->system_powerdown(Deadline::after(command_patience)).has_value();
   }
-  if (now < *guest.insist_at) return kube::Again{.after = *guest.insist_at - now};
+  const Instant insist_at = *guest.stopping_since + grace_of(view, guest.record.pod_uid);
+  if (asked && now < insist_at) return kube::Again{.after = insist_at - now};
   if (guest.machine && guest.machine->alive()) {
     if (auto killed = guest.machine->kill(Deadline::after(command_patience)); !killed) return fail(killed.error());
   }
@@ -79,8 +77,10 @@ Result<> Guests::report_end(const json::Value& vmi, const GuestPtr& guest) {
   std::string reason;
   {
     const std::lock_guard lock{guest->mutex};
-    succeeded = guest->guest_shut_down || guest->stopping;
-    reason = succeeded ? "The VirtualMachineInstance was shut down." : guest->last_words;
+    succeeded = guest->end == GuestEnd::shut_down || guest->stopping_since;
+    reason = succeeded                          ? "The VirtualMachineInstance was shut down."
+             : guest->end == GuestEnd::panicked ? "the guest panicked"
+                                                : guest->last_words;
   }
   if (auto released = release(vmi, succeeded, reason); !released) return released;
   events_.record(vmi, succeeded ? kube::EventType::normal : kube::EventType::warning, "Stopped",

@@ -221,6 +221,7 @@ Result<bool> Guests::settle_drivers(const std::optional<json::Value>&, const Gue
   const std::lock_guard lock{guest->mutex};
   guest->source_end.reset();
   guest->target_end.reset();
+  guest->run_state_changed = true;
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "node/pod_status.hpp"
 #include "node/vmi_status.hpp"
 #include "node/volume_sources.hpp"
+#include "rules/guest_control.hpp"
 #include "rules/objects.hpp"
 
 namespace godwit::node {
@@ -64,13 +65,18 @@ Result<kube::Again> Guests::claim_and_start(const json::Value& vmi, const json::
 qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {
   return {
       .on_event =
-          [weak](const qemu::Event& event) {
+          [this, weak](const qemu::Event& event) {
             const auto guest = weak.lock();
             if (!guest) return;
-            const std::lock_guard lock{guest->mutex};
-            if (event.name == "SHUTDOWN" && json::bool_at(event.data, "/guest")) guest->guest_shut_down = true;
-            if (guest->source) guest->source->on_qemu_event(event.name, event.data);
-            if (guest->target) guest->target->on_qemu_event(event.name, event.data);
+            {
+              const std::lock_guard lock{guest->mutex};
+              if (const auto end = end_of_event(event.name, event.data); end != GuestEnd::none) guest->end = end;
+              if (guest->source) guest->source->on_qemu_event(event.name, event.data);
+              if (guest->target) guest->target->on_qemu_event(event.name, event.data);
+              if (!changes_run_state(event.name)) return;
+              guest->run_state_changed = true;
+            }
+            wake(guest->record.vmi);
           },
       .on_exit =
           [this, weak](const qemu::MachineExit& exit) {
@@ -111,7 +117,8 @@ Result<Guests::GuestPtr> Guests::launch(const json::Value& vmi, const json::Valu
                    .ports = plan->ports,
                    .interface_names = plan->interface_names,
                    .machine_type = plan->machine.machine_type,
-                   .cpu = plan->machine.cpu_model};
+                   .cpu = plan->machine.cpu_model,
+                   .reboots = false};
   auto cgroup = cgroups_.make(guest->record.pod_uid, confine::limits_of(pod));
   if (!cgroup) return fail(cgroup.error().within("cgroup"));
   const auto streams = paths_.streams(guest->record.pod_uid);
@@ -196,8 +203,11 @@ Result<> Guests::finish_start(Guest& guest) {
       if (auto attached = port->attach(); !attached) return fail(attached.error());
     }
     if (guest.dhcp.empty()) serve_dhcp(guest);
-    if (auto runs = first_cont(guest, **vmi); !runs) return fail(runs.error());
-    tell(guest.record, fmt::format("the guest runs, as process {}", guest.machine->pid()));
+    const bool waits = rules::wants_pause(**vmi);
+    if (!waits) {
+      if (auto runs = first_cont(guest, **vmi); !runs) return fail(runs.error());
+    }
+    tell(guest.record, fmt::format("the guest {}, as process {}", waits ? "waits" : "runs", guest.machine->pid()));
     events_.record(**vmi, kube::EventType::normal, "Started", "VirtualMachineInstance started.");
   }
   if (auto reported = report_running(**vmi, guest); !reported) return reported;
@@ -215,6 +225,7 @@ Result<> Guests::report_running(const json::Value& vmi, Guest& guest) {
       kube::modify(client_, virtual_machine_instances, kube::key_of(vmi), [&](json::Value& object) -> Result<> {
         if (json::string_at(object, "/status/nodeName") == options_.config.name) {
           set_running(object, {guest.record, options_.config.name}, now);
+          if (rules::wants_pause(object)) set_paused(object, RunStep::Paused::by_user, format_time(now));
         }
         return {};
       });
@@ -252,7 +263,12 @@ bool Guests::adopt_machine(const GuestPtr& guest) {
     guest->last_words = machine.error().message;
     log_.warning("{}: {}", guest->record.vmi.text(), machine.error().message);
   }
-  guest->starting = guest->machine && guest->record.role == Role::owner && guest->record.migration_uid.empty();
+  if (guest->machine) {
+    if (const auto status = guest->machine->status(Deadline::after(command_patience)))
+      guest->end = end_of_run_state(status->state);
+  }
+  guest->starting = guest->machine && guest->end == GuestEnd::none && guest->record.role == Role::owner &&
+                    guest->record.migration_uid.empty();
   guest->adopting = false;
   if (guest->record.migration_uid.empty()) return true;
   // Also when QEMU is dead: what becomes of the guest is for both sides to decide.

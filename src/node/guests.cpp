@@ -141,8 +141,10 @@ GuestView Guests::view_of(const kube::Key& key, std::optional<json::Value> vmi, 
                                  .pod_uid = guest->record.pod_uid,
                                  .migration_uid = guest->record.migration_uid,
                                  .ended = guest->ended,
+                                 .guest_ended = guest->end != GuestEnd::none,
+                                 .reboots = guest->record.reboots && guest->end == GuestEnd::shut_down,
                                  .driver_active = guest->source != nullptr || guest->target != nullptr,
-                                 .stopping = guest->stopping,
+                                 .stopping = guest->stopping_since.has_value(),
                                  .last_migration_uid = guest->record.last_migration_uid};
   }
   return view;
@@ -200,9 +202,10 @@ Result<kube::Again> Guests::perform(const Action& wanted, const GuestView& view,
   return std::visit(
       Overloaded{
           [&](const action::None&) -> Result<kube::Again> {
-            if (guest && guest->stopping) return shut_down(*view.vmi, *guest, {});
-            if (guest && guest->starting && !view.instance->driver_active) return plainly(finish_start(*guest));
-            return kube::Again{};
+            if (!guest || !view.vmi || guest->record.role != Role::owner || view.instance->ended) return kube::Again{};
+            if (guest->stopping_since) return shut_down(view, *guest, {});
+            if (guest->starting && !view.instance->driver_active) return plainly(finish_start(*guest));
+            return plainly(settle_run(*view.vmi, *guest));
           },
           [&](const action::ClaimAndStart& a) { return claim_and_start(*view.vmi, a.pod); },
           [&](const action::StartIncoming& a) { return plainly(start_incoming(*view.vmi, a.pod)); },
@@ -217,7 +220,9 @@ Result<kube::Again> Guests::perform(const Action& wanted, const GuestView& view,
             if (guest->target) guest->target->abandon(a.reason);
             return kube::Again{};
           },
-          [&](const action::Shutdown& a) { return shut_down(*view.vmi, *guest, a.reason); },
+          [&](const action::Shutdown& a) { return shut_down(view, *guest, a.reason); },
+          [&](const action::StartOver&) { return plainly(start_over(*guest)); },
+          [&](const action::EndQemu&) { return plainly(end_qemu(*guest)); },
           [&](const action::Discard& a) -> Result<kube::Again> {
             discard(guest, true, a.reason);
             return kube::Again{};

@@ -95,8 +95,16 @@ class Guests {
   void end_attempt(Guest& guest) const;
   [[nodiscard]] Result<> settle_target(const GuestPtr& guest, const migrate::TargetOutcome& outcome);
 
+  // guest_power.cpp
+  [[nodiscard]] Result<> settle_run(const json::Value& vmi, Guest& guest);
+  [[nodiscard]] Result<> obey(const json::Value& vmi, Guest& guest, const RunView& view, RunStep& step);
+  [[nodiscard]] Result<bool> continue_for_user(Guest& guest, const RunView& view);
+  [[nodiscard]] Result<> soft_reboot(Guest& guest);
+  [[nodiscard]] Result<> start_over(Guest& guest);
+  [[nodiscard]] Result<> end_qemu(Guest& guest);
+
   // guest_end.cpp
-  [[nodiscard]] Result<kube::Again> shut_down(const json::Value& vmi, Guest& guest, const std::string& reason);
+  [[nodiscard]] Result<kube::Again> shut_down(const GuestView& view, Guest& guest, const std::string& reason);
   [[nodiscard]] Result<> report_end(const json::Value& vmi, const GuestPtr& guest);
   void discard(const GuestPtr& guest, bool succeeded, const std::string& reason);
   [[nodiscard]] Result<> finish_pod(const kube::Key& pod, const std::string& pod_uid, bool succeeded,

@@ -55,6 +55,7 @@ json::Value to_json(const InstanceRecord& record) {
       {"interfaceNames", std::move(names)},
       {"machineType", record.machine_type},
       {"cpu", record.cpu},
+      {"reboots", record.reboots},
   };
 }
 
@@ -70,7 +71,8 @@ Result<InstanceRecord> instance_record_of(const json::Value& value) {
                         .ports = {},
                         .interface_names = {},
                         .machine_type = json::string_at(value, "/machineType"),
-                        .cpu = json::string_at(value, "/cpu")};
+                        .cpu = json::string_at(value, "/cpu"),
+                        .reboots = json::bool_at(value, "/reboots")};
   if (record.vmi.name.empty() || record.vmi_uid.empty() || record.pod_uid.empty()) {
     return fail(Code::invalid, "the record of a QEMU is not whole");
   }

@@ -26,6 +26,7 @@ struct InstanceRecord {
   std::vector<std::string> interface_names;  ///< of the VMI, one for each port
   std::string machine_type;
   std::string cpu = {};  ///< QEMU's -cpu
+  bool reboots = false;  ///< the guest was asked to reboot by switching itself off
 
   bool operator==(const InstanceRecord&) const = default;
 };

@@ -26,7 +26,8 @@ InstanceRecord sample() {
                      .hostname = "vm"}},
           .interface_names = {"red"},
           .machine_type = "pc-q35-10.0",
-          .cpu = "Westmere,+avx2,enforce"};
+          .cpu = "Westmere,+avx2,enforce",
+          .reboots = true};
 }
 
 TEST(InstanceRecord, IsTheSameForTheNextAgent) {

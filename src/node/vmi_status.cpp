@@ -68,7 +68,7 @@ void set_running(json::Value& vmi, const RunningGuest& guest, WallTime now) {
   json::set(vmi, "/status/migrationTransport", "Unix");
   json::set(vmi, "/status/migrationMethod", "LiveMigration");
   json::set(vmi, "/metadata/labels/kubevirt.io~1nodeName", guest.node);
-  set_condition(vmi, "Ready", true, {}, {}, now);
+  if (rules::condition_status(vmi, "Paused") != "True") set_condition(vmi, "Ready", true, {}, {}, now);
 }
 
 void set_ended(json::Value& vmi, bool succeeded, std::string_view reason, WallTime now) {

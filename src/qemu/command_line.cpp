@@ -16,6 +16,8 @@ void add_basics(Arguments& out, const MachineSpec& spec, const MachinePaths& pat
   out.add("-display", "none");
   out.add("-only-migratable");
   out.add("-S");
+  // A guest that switches itself off, or panics, leaves its QEMU for the agent to find, however late that comes.
+  out.add("-action", "shutdown=pause,panic=pause");
   out.add("-machine", machine_of(spec));
   if (spec.accelerator == Accelerator::tcg) {
     out.add("-accel", "tcg,thread=multi" +

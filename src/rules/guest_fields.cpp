@@ -112,6 +112,7 @@ constexpr std::array built = {
     "volumes[].hostDisk.type",
     "volumes[].hostDisk.shared",
     "terminationGracePeriodSeconds",
+    "startStrategy",
     "nodeSelector.*",
     "affinity.*",
     "tolerations.*",
