@@ -97,7 +97,10 @@ json::Value version_document() {
 /// virtctl asks for these.
 json::Value kubevirt_subresource_list() {
   json::Array resources;
-  for (const char* name : {"virtualmachines/start", "virtualmachines/stop", "virtualmachineinstances/console"}) {
+  for (const char* name :
+       {"virtualmachines/start", "virtualmachines/stop", "virtualmachines/restart", "virtualmachines/migrate",
+        "virtualmachineinstances/pause", "virtualmachineinstances/unpause", "virtualmachineinstances/softreboot",
+        "virtualmachineinstances/reset", "virtualmachineinstances/console", "virtualmachineinstances/vnc"}) {
     resources.push_back(json::Object{{"name", name},
                                      {"singularName", ""},
                                      {"namespaced", true},

@@ -34,16 +34,80 @@ void add_named(CLI::App& verb, Invocation& invocation, const char* kind, NamedVe
           [name, action](const Session& session) { return action(session, *name); });
 }
 
-void define_start(CLI::App& verb, Invocation& invocation) {
-  verb.footer("Example:\n  godwit start vm1 -n web");
+using PowerVerb = Result<> (*)(const Session&, const PowerOptions&);
+
+std::shared_ptr<PowerOptions> add_power(CLI::App& verb, Invocation& invocation, PowerVerb action) {
+  auto options = std::make_shared<PowerOptions>();
+  const std::shared_ptr<std::string> name{options, &options->name};
+  verb.add_option("VM", options->name, "the virtual machine")->required()->type_name("VM");
   add_output_option(verb, invocation.global.format);
-  add_named(verb, invocation, "VM", start);
+  on_call(verb, invocation, verb.get_name(), name,
+          [options, action](const Session& session) { return action(session, *options); });
+  return options;
+}
+
+void add_force(CLI::App& verb, PowerOptions& options) {
+  verb.add_flag("--force", options.force, "do not wait for the guest; needs --grace-period");
+  verb.add_option("--grace-period", options.grace, "seconds that the guest is given to shut down; needs --force")
+      ->type_name("SECONDS");
+}
+
+void define_start(CLI::App& verb, Invocation& invocation) {
+  verb.footer("Examples:\n  godwit start vm1 -n web\n  godwit start vm1 --paused   # `godwit unpause vm1` lets it run");
+  const auto options = add_power(verb, invocation, start);
+  verb.add_flag("--paused", options->paused, "the guest waits before its first instruction");
 }
 
 void define_stop(CLI::App& verb, Invocation& invocation) {
-  verb.footer("The guest is asked to shut down, and ended after its grace period.\n\nExample:\n  godwit stop vm1");
+  verb.footer(
+      "The guest is asked to shut down, and ended after its grace period.\n\n"
+      "Examples:\n  godwit stop vm1\n  godwit stop vm1 --force --grace-period 0   # pulls the plug");
+  const auto options = add_power(verb, invocation, stop);
+  add_force(verb, *options);
+}
+
+void define_restart(CLI::App& verb, Invocation& invocation) {
+  verb.footer(
+      "The guest is asked to shut down; a new one is started from the machine's present manifest.\n\n"
+      "Examples:\n  godwit restart vm1\n  godwit restart vm1 --force --grace-period 0");
+  const auto options = add_power(verb, invocation, restart);
+  add_force(verb, *options);
+}
+
+void add_kind_and_name(CLI::App& verb, Invocation& invocation,
+                       Result<> (*action)(const Session&, const std::vector<std::string>&)) {
+  auto what = std::make_shared<std::vector<std::string>>();
+  verb.add_option("VMI", *what, "the virtual machine; `vm` or `vmi` may stand before it")
+      ->required()
+      ->expected(1, 2)
+      ->type_name("VMI");
   add_output_option(verb, invocation.global.format);
-  add_named(verb, invocation, "VM", stop);
+  on_call(verb, invocation, verb.get_name(), nullptr,
+          [what, action](const Session& session) { return action(session, *what); });
+}
+
+void define_pause(CLI::App& verb, Invocation& invocation) {
+  verb.footer(
+      "Its memory stays; it can be migrated, and stays paused then.\n\n"
+      "Examples:\n  godwit pause vm1\n  godwit pause vm vm1   # as virtctl has it");
+  add_kind_and_name(verb, invocation, pause);
+}
+
+void define_unpause(CLI::App& verb, Invocation& invocation) {
+  verb.footer("Examples:\n  godwit unpause vm1\n  godwit unpause vm vm1");
+  add_kind_and_name(verb, invocation, unpause);
+}
+
+void define_soft_reboot(CLI::App& verb, Invocation& invocation) {
+  verb.footer("The guest is asked to reboot; its QEMU stays.\n\nExample:\n  godwit soft-reboot vm1");
+  add_output_option(verb, invocation.global.format);
+  add_named(verb, invocation, "VMI", soft_reboot);
+}
+
+void define_reset(CLI::App& verb, Invocation& invocation) {
+  verb.footer("The reset button: the guest isn't asked.\n\nExample:\n  godwit reset vm1");
+  add_output_option(verb, invocation.global.format);
+  add_named(verb, invocation, "VMI", reset);
 }
 
 void define_console(CLI::App& verb, Invocation& invocation) {
@@ -139,6 +203,11 @@ void define_completion(CLI::App& verb, Invocation& invocation) {
 constexpr Command table[] = {
     {"start", groups::machines, "starts a machine", define_start},
     {"stop", groups::machines, "shuts a machine down", define_stop},
+    {"restart", groups::machines, "shuts a machine down and starts it anew", define_restart},
+    {"pause", groups::machines, "makes a machine stand still", define_pause},
+    {"unpause", groups::machines, "lets a paused machine go on", define_unpause},
+    {"soft-reboot", groups::machines, "asks a machine to reboot", define_soft_reboot},
+    {"reset", groups::machines, "presses a machine's reset button", define_reset},
     {"console", groups::machines, "connects to a machine's serial console", define_console},
     {"migrate", groups::moving, "moves a running machine to another node", define_migrate},
     {"migrate-cancel", groups::moving, "cancels a machine's migration; it goes on where it is", define_migrate_cancel},

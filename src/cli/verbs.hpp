@@ -2,9 +2,12 @@
 // Internal.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "cli/session.hpp"
@@ -19,8 +22,21 @@ struct MigrateOptions {
 [[nodiscard]] Result<> migrate(const Session& session, const MigrateOptions& options);
 [[nodiscard]] Result<> migrate_cancel(const Session& session, const std::string& name);
 
-[[nodiscard]] Result<> start(const Session& session, const std::string& name);
-[[nodiscard]] Result<> stop(const Session& session, const std::string& name);
+struct PowerOptions {
+  std::string name;
+  bool paused = false;                     ///< start: the guest waits before its first instruction
+  bool force = false;                      ///< stop, restart: with `grace`
+  std::optional<std::int64_t> grace = {};  ///< seconds that the guest is given to shut down
+};
+[[nodiscard]] Result<> start(const Session& session, const PowerOptions& options);
+[[nodiscard]] Result<> stop(const Session& session, const PowerOptions& options);
+[[nodiscard]] Result<> restart(const Session& session, const PowerOptions& options);
+
+/// `what`: "vm", "vmi" and a name, or a name alone.
+[[nodiscard]] Result<> pause(const Session& session, const std::vector<std::string>& what);
+[[nodiscard]] Result<> unpause(const Session& session, const std::vector<std::string>& what);
+[[nodiscard]] Result<> soft_reboot(const Session& session, const std::string& name);
+[[nodiscard]] Result<> reset(const Session& session, const std::string& name);
 
 /// The guest's serial console on standard input and output, until Ctrl-] (on a terminal) or the end of the input.
 [[nodiscard]] Result<> console(const Session& session, const std::string& name);

@@ -124,9 +124,30 @@ TEST_F(Verbs, StartAndStopPutTheSubresource) {
   const std::string path = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/vm1/";
   answer("PUT", path + "start", "");
   answer("PUT", path + "stop", "");
-  EXPECT_TRUE(start(session_, "vm1"));
-  EXPECT_TRUE(stop(session_, "vm1"));
-  EXPECT_FALSE(start(session_, "vm2"));
+  EXPECT_TRUE(start(session_, {.name = "vm1"}));
+  EXPECT_TRUE(stop(session_, {.name = "vm1"}));
+  EXPECT_FALSE(start(session_, {.name = "vm2"}));
+  EXPECT_TRUE(start(session_, {.name = "vm1", .paused = true}));
+  EXPECT_EQ(last_body(), R"({"paused":true})");
+  EXPECT_TRUE(stop(session_, {.name = "vm1", .force = true, .grace = 0}));
+  EXPECT_EQ(last_body(), R"({"gracePeriod":0})");
+  answer("PUT", path + "restart", "");
+  EXPECT_TRUE(restart(session_, {.name = "vm1", .force = true, .grace = 0}));
+  EXPECT_EQ(last_body(), R"({"gracePeriodSeconds":0})");
+  for (const PowerOptions& half : {PowerOptions{.name = "vm1", .force = true}, PowerOptions{.name = "vm1", .grace = 0}})
+    EXPECT_EQ(stop(session_, half).error().message, "Must both use --force=true and set --grace-period.");
+}
+
+TEST_F(Verbs, WhatIsAskedOfTheGuestGoesToItsInstance) {
+  const std::string path = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/vm1/";
+  for (const char* verb : {"pause", "unpause", "softreboot", "reset"}) answer("PUT", path + verb, "");
+  EXPECT_TRUE(pause(session_, {"vm1"}));
+  EXPECT_TRUE(pause(session_, {"vm", "vm1"}));
+  EXPECT_TRUE(unpause(session_, {"vmi", "vm1"}));
+  EXPECT_TRUE(soft_reboot(session_, "vm1"));
+  EXPECT_TRUE(reset(session_, "vm1"));
+  EXPECT_FALSE(pause(session_, {"node", "vm1"}));
+  EXPECT_FALSE(pause(session_, {"vm2"}));
 }
 
 class Images : public Verbs {

@@ -27,7 +27,8 @@ TEST(AuthorizeCont, OverItsDomain) {
   for (const auto reason : {ContReason::roll_back, ContReason::take_back, ContReason::target, ContReason::unpause})
     for (const std::string owner : {"s", "t", ""})
       for (const std::string mark : {"", "m1", "m2"})
-        for (const std::string run_state : {"inmigrate", "finish-migrate", "postmigrate", "paused", "running", ""})
+        for (const std::string run_state : {"inmigrate", "finish-migrate", "postmigrate", "paused", "io-error",
+                                            "running", "prelaunch", "shutdown", ""})
           for (const bool sent : {false, true})
             for (const bool marker : {false, true})
               for (const std::int64_t started : {1, 9})
@@ -46,7 +47,10 @@ TEST(AuthorizeCont, OverItsDomain) {
                   if (!authorize_cont(r)) continue;
                   ++allowed;
                   EXPECT_EQ(owner, "s");
-                  EXPECT_TRUE(run_state == "paused" || (run_state == "postmigrate" && reason != ContReason::unpause));
+                  EXPECT_TRUE(run_state == "paused" || (run_state == "postmigrate" && reason != ContReason::unpause) ||
+                              (run_state == "prelaunch" && reason == ContReason::target) ||
+                              (run_state == "io-error" && reason == ContReason::unpause))
+                      << run_state;
                   EXPECT_NE(status, MigrationStatus::pre_switchover);
                   EXPECT_NE(status, MigrationStatus::device);
                   if (reason == ContReason::target) EXPECT_TRUE(marker && mark == "m1");

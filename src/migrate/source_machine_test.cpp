@@ -314,5 +314,18 @@ TEST(SourceMachine, AdoptionNeverConcludesFromPausedToRunning) {
   EXPECT_TRUE(completed.writes(Transition::commit));
 }
 
+TEST(SourceMachine, APausedGuestThatComesBackStaysPaused) {
+  for (const bool paused : {false, true}) {
+    SourceScene x;
+    x.to_switching();
+    x.on(Event{.kind = EK::observed, .ownership = x.api, .paused = paused});
+    x.on(Event{.kind = EK::cancel, .reason = "enough"});
+    x.qemu(MigrationStatus::completed);  // too late for QEMU, not for us
+    EXPECT_TRUE(x.has(AK::attach_network));
+    EXPECT_EQ(x.has(AK::cont), !paused);
+    EXPECT_EQ(x.has(AK::stay_paused), paused);
+  }
+}
+
 }  // namespace
 }  // namespace godwit::migrate

@@ -225,5 +225,35 @@ TEST(TargetMachine, Adoption) {
   EXPECT_EQ(adopt("t", true, MigrationStatus::unknown, false, true).state.end, TargetEnd::guest_lost);
 }
 
+TEST(TargetMachine, AGuestThatIsToStandStillIsNotContinued) {
+  for (const bool paused : {false, true}) {
+    TargetScene x;
+    x.to_loaded();
+    x.api = *rules::apply(x.api, {Transition::commit, "s", "t", "m1"});
+    x.on(Event{.kind = EK::observed, .ownership = x.api, .paused = paused});
+    EXPECT_TRUE(x.has(AK::write_marker)) << "it is this host's now all the same";
+    x.on(Event{.kind = EK::marked});
+    EXPECT_EQ(x.has(AK::cont), !paused);
+    EXPECT_EQ(x.has(AK::stay_paused), paused);
+    x.on(Event{.kind = EK::continued});
+    x.write(Write::applied, true);
+    EXPECT_EQ(x.state.end, TargetEnd::running);
+  }
+}
+
+TEST(TargetMachine, AnAgentThatComesBackKeepsAPausedGuestPaused) {
+  TargetScene x;
+  x.api = *rules::apply(x.api, {Transition::begin_migration, "s", {}, "m1"});
+  x.api = *rules::apply(x.api, {Transition::commit, "s", "t", "m1"});
+  x.on(Event{.kind = EK::adopt,
+             .ownership = x.api,
+             .paused = true,
+             .qemu = MigrationStatus::completed,
+             .running = false,
+             .marker = true});
+  EXPECT_TRUE(x.has(AK::stay_paused));
+  EXPECT_FALSE(x.has(AK::cont));
+}
+
 }  // namespace
 }  // namespace godwit::migrate

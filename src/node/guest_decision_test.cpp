@@ -116,5 +116,40 @@ TEST(GuestDecision, RemovesTerminatingPodsThatRunNothing) {
   EXPECT_TRUE(is<action::RemovePod>(decide(view(std::nullopt, {pod({}, true)}))));
 }
 
+TEST(GuestDecision, AGuestThatHasEndedTakesItsQemuAlong) {
+  auto instance = owner_instance();
+  instance.guest_ended = true;
+  EXPECT_TRUE(is<action::EndQemu>(decide(view(vmi("a"), {pod()}, instance))));
+  instance.reboots = true;
+  EXPECT_TRUE(is<action::StartOver>(decide(view(vmi("a"), {pod()}, instance))));
+  EXPECT_TRUE(is<action::EndQemu>(decide(view(vmi("a"), {pod({}, true)}, instance)))) << "it is to stop anyway";
+  instance.stopping = true;
+  instance.reboots = false;
+  EXPECT_TRUE(is<action::EndQemu>(decide(view(vmi("a"), {pod({}, true)}, instance))));
+  EXPECT_TRUE(is<action::Discard>(decide(view(vmi("b"), {pod()}, instance))));
+}
+
+TEST(GuestDecision, AMigrationOfAGuestThatHasEndedIsCalledOff) {
+  auto instance = owner_instance();
+  instance.guest_ended = true;
+  instance.driver_active = true;
+  EXPECT_TRUE(is<action::CancelSource>(decide(view(vmi("a", ready_to_send), {pod()}, instance))));
+}
+
+TEST(GuestDecision, TheGraceIsTheShorterOne) {
+  const auto grace = [](std::optional<int> of_vmi, bool deleting, std::optional<int> of_pod) {
+    auto object = vmi("a");
+    if (of_vmi) json::set(object, "/spec/terminationGracePeriodSeconds", *of_vmi);
+    auto launcher = pod({}, deleting);
+    if (of_pod) json::set(launcher, "/metadata/deletionGracePeriodSeconds", *of_pod);
+    return grace_of(view(object, {launcher}), "p1").count();
+  };
+  EXPECT_EQ(grace({}, false, {}), 30);
+  EXPECT_EQ(grace(5, false, {}), 5);
+  EXPECT_EQ(grace(5, true, 60), 5);
+  EXPECT_EQ(grace(180, true, 1), 1);
+  EXPECT_EQ(grace(0, true, 30), 0);
+}
+
 }  // namespace
 }  // namespace godwit::node

@@ -113,7 +113,12 @@ Result<> validate_vmi(const json::Value& vmi) {
 }
 
 Result<> validate_vmi_update(const json::Value& before, const json::Value& after) {
-  if (same_spec(before, after)) return {};
+  // How long a guest may take to shut down may be shortened while it does.
+  const auto without_grace = [](json::Value vmi) {
+    json::erase(vmi, "/spec/terminationGracePeriodSeconds");
+    return vmi;
+  };
+  if (same_spec(without_grace(before), without_grace(after))) return {};
   return settle({"FieldValueNotSupported", "update of VMI object is restricted", "spec"});
 }
 

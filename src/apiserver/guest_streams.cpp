@@ -1,0 +1,86 @@
+#include "apiserver/guest_streams.hpp"
+
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "apiserver/status.hpp"
+#include "apiserver/subresource_support.hpp"
+
+namespace godwit::apiserver {
+namespace {
+
+constexpr std::string_view stream_protocol = "plain.kubevirt.io";
+
+/// Copies messages from one side to the other until one of them ends.
+void pump(http::WebSocket& from, http::WebSocket& to) {
+  for (;;) {
+    auto message = from.receive(Deadline::never());
+    if (!message || !*message || !to.send(**message)) break;
+  }
+  from.close();
+  to.close();
+}
+
+/// Why there is no such stream of that guest; "" when there is.
+std::string missing_device(const json::Value& vmi, const std::string& stream) {
+  const bool console = stream == "console";
+  const auto* switch_name =
+      console ? "/spec/domain/devices/autoattachSerialConsole" : "/spec/domain/devices/autoattachGraphicsDevice";
+  if (json::bool_at(vmi, switch_name, true)) return {};
+  return console ? "No serial consoles are present." : "No graphics devices are present.";
+}
+
+}  // namespace
+
+bool GuestStreams::serve(http::Exchange& exchange, const RequestInfo& info) const {
+  if (info.resource != "virtualmachineinstances" || exchange.request().method != "GET") return false;
+  if (info.subresource != "console" && info.subresource != "vnc") return false;
+  auto guest = reach(info);
+  if (!guest) {
+    exchange.send(error_response(guest.error()));
+    return true;
+  }
+  auto client = exchange.accept_websocket(stream_protocol);
+  if (!client) {
+    exchange.send(error_response(client.error()));
+    return true;
+  }
+  const std::stop_callback ended{exchange.stop(), [&] {
+                                   (*guest)->close();
+                                   (*client)->close();
+                                 }};
+  std::jthread upward{[&] { pump(**client, **guest); }};
+  pump(**guest, **client);
+  return true;
+}
+
+Result<std::unique_ptr<http::WebSocket>> GuestStreams::reach(const RequestInfo& info) const {
+  const auto vmi = objects_.lookup().get(kubevirt_group, "virtualmachineinstances", info.ns, info.name);
+  if (!vmi) return fail(machine_error(Code::not_found, info, {}));
+  const std::string phase = json::string_at(*vmi, "/status/phase");
+  if (phase == "Failed") return fail(machine_error(Code::conflict, info, "VMI is in failed status"));
+  const std::string owner = json::string_at(*vmi, "/status/nodeName");
+  if (phase != "Running" || owner.empty()) return fail(Code::bad_request, "VMI is not running");
+  if (const auto why = missing_device(*vmi, info.subresource); !why.empty()) return fail(Code::bad_request, why);
+  const auto node = objects_.lookup().get("", "nodes", "", owner);
+  std::string address;
+  if (node) {
+    for (const json::Value& entry : json::array_at(*node, "/status/addresses")) {
+      if (json::string_at(entry, "/type") == "InternalIP") address = json::string_at(entry, "/address");
+    }
+  }
+  const std::int64_t port = node ? json::int_at(*node, "/status/daemonEndpoints/kubeletEndpoint/Port") : 0;
+  if (address.empty() || port == 0)
+    return fail(Code::unavailable, "node " + owner + " has not published where its agent listens");
+  http::ClientTls tls = agents_;
+  tls.server_name = owner;
+  http::Request upstream;
+  upstream.path = "/" + info.subresource + "/" + info.ns + "/" + info.name;
+  auto guest = http::connect_websocket(fmt::format("https://{}:{}", address, port), tls, upstream, stream_protocol,
+                                       Deadline::after(std::chrono::seconds{10}));
+  if (!guest) return fail(guest.error().within(info.subresource + " of " + info.ns + "/" + info.name + " on " + owner));
+  return guest;
+}
+
+}  // namespace godwit::apiserver
