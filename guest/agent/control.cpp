@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "block.hpp"
+#include "power.hpp"
 
 namespace godwit::guest {
 namespace {
@@ -95,7 +96,8 @@ std::string Control::execute(std::string_view line) {
   if (words[0] == "disk") return on_disk(disk_, words);
   if (words[0] == "connect") return on_connect(outbound_, words);
   if (words[0] == "block") return on_block(words);
-  return "error unknown command; known: ping heartbeat pattern dirty disk connect block";
+  if (words[0] == "power") return power(words.size() > 1 ? words[1] : "");
+  return "error unknown command; known: ping heartbeat pattern dirty disk connect block power";
 }
 
 }  // namespace godwit::guest
