@@ -2,8 +2,7 @@
 
 #include <thread>
 
-#include <fmt/format.h>
-
+#include "apiserver/agents.hpp"
 #include "apiserver/status.hpp"
 #include "apiserver/subresource_support.hpp"
 
@@ -63,22 +62,14 @@ Result<std::unique_ptr<http::WebSocket>> GuestStreams::reach(const RequestInfo& 
   const std::string owner = json::string_at(*vmi, "/status/nodeName");
   if (phase != "Running" || owner.empty()) return fail(Code::bad_request, "VMI is not running");
   if (const auto why = missing_device(*vmi, info.subresource); !why.empty()) return fail(Code::bad_request, why);
-  const auto node = objects_.lookup().get("", "nodes", "", owner);
-  std::string address;
-  if (node) {
-    for (const json::Value& entry : json::array_at(*node, "/status/addresses")) {
-      if (json::string_at(entry, "/type") == "InternalIP") address = json::string_at(entry, "/address");
-    }
-  }
-  const std::int64_t port = node ? json::int_at(*node, "/status/daemonEndpoints/kubeletEndpoint/Port") : 0;
-  if (address.empty() || port == 0)
-    return fail(Code::unavailable, "node " + owner + " has not published where its agent listens");
+  const auto agent = agent_url(objects_.lookup(), owner);
+  if (!agent) return fail(agent.error());
   http::ClientTls tls = agents_;
   tls.server_name = owner;
   http::Request upstream;
   upstream.path = "/" + info.subresource + "/" + info.ns + "/" + info.name;
-  auto guest = http::connect_websocket(fmt::format("https://{}:{}", address, port), tls, upstream, stream_protocol,
-                                       Deadline::after(std::chrono::seconds{10}));
+  auto guest =
+      http::connect_websocket(*agent, tls, upstream, stream_protocol, Deadline::after(std::chrono::seconds{10}));
   if (!guest) return fail(guest.error().within(info.subresource + " of " + info.ns + "/" + info.name + " on " + owner));
   return guest;
 }

@@ -188,7 +188,7 @@ Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
       {.address = config.address,
        .port = config.stream_port,
        .tls = {kubeconfig->client_certificate_pem, kubeconfig->client_key_pem, kubeconfig->ca_pem}},
-      [&guests](const kube::Key& vmi) { return guests.console_of(vmi); },
+      [&guests](const kube::Key& vmi) { return guests.sockets_of(vmi); },
       [&guests](http::Exchange& exchange, const std::string& pod_uid) {
         serve_pod_log(exchange, guests.logs(), pod_uid, [&] { return guests.runs_pod(pod_uid); });
       });

@@ -97,11 +97,12 @@ void Guests::start() {
   for (const auto& [key, guest] : guests_) wake(key);
 }
 
-std::optional<std::filesystem::path> Guests::console_of(const kube::Key& vmi) const {
+std::optional<GuestSockets> Guests::sockets_of(const kube::Key& vmi) const {
   const GuestPtr guest = find(vmi);
   // An incoming one too: nobody is sent here before this node owns the guest, and then its console is the right one.
   if (!guest || !guest->machine) return std::nullopt;
-  return guest->machine->paths().console;
+  const auto paths = guest->machine->paths();
+  return GuestSockets{.console = paths.console, .vnc = paths.vnc};
 }
 
 bool Guests::runs_pod(const std::string& pod_uid) const {

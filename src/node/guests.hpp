@@ -19,6 +19,7 @@
 #include "node/guest_decision.hpp"
 #include "node/guest_plan.hpp"
 #include "node/pod_log.hpp"
+#include "node/stream_server.hpp"
 #include "node/troubles.hpp"
 #include "node/volume_sources.hpp"
 
@@ -41,8 +42,8 @@ class Guests {
 
   /// Takes over what an earlier agent left, then begins to work.
   void start();
-  /// Where the VMI's serial console listens, if its guest runs here.
-  [[nodiscard]] std::optional<std::filesystem::path> console_of(const kube::Key& vmi) const;
+  /// Where the VMI's streams listen, if its guest runs here.
+  [[nodiscard]] std::optional<GuestSockets> sockets_of(const kube::Key& vmi) const;
   /// Logs of the launcher pods that run or ran here.
   [[nodiscard]] const PodLogs& logs() const { return logs_; }
   [[nodiscard]] bool runs_pod(const std::string& pod_uid) const;

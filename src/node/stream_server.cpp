@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::string_view stream_protocol = "plain.kubevirt.io";
 
-/// Copies what the guest prints to the client until one of them ends.
+/// Copies what comes from the guest to the client until one of them ends.
 void pump_to_client(int guest, http::WebSocket& client, const std::stop_token& stop) {
-  char buffer[4096];
+  char buffer[65536];
   while (!stop.stop_requested()) {
     pollfd p{guest, POLLIN, 0};
     const int ready = ::poll(&p, 1, 200);
@@ -46,9 +46,9 @@ void pump_to_guest(http::WebSocket& client, int guest) {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions options, FindConsole find_console,
+Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions options, FindSockets find_sockets,
                                                           ServeLog serve_log) {
-  auto streams = std::unique_ptr<StreamServer>{new StreamServer{std::move(find_console), std::move(serve_log)}};
+  auto streams = std::unique_ptr<StreamServer>{new StreamServer{std::move(find_sockets), std::move(serve_log)}};
   http::ServerOptions http_options;
   http_options.address = options.address;
   http_options.port = options.port;
@@ -69,17 +69,31 @@ void StreamServer::serve(http::Exchange& exchange) const {
     return exchange.send({.status = 403, .headers = {}, .body = "only the API server may open streams here\n"});
   const std::vector<std::string> parts = split(request.path, '/');
   if (parts.size() == 4 && parts[1] == "console") return serve_console(exchange, {.ns = parts[2], .name = parts[3]});
+  if (parts.size() == 4 && parts[1] == "vnc") return serve_stream(exchange, "vnc", {.ns = parts[2], .name = parts[3]});
   if (parts.size() == 3 && parts[1] == "log") return serve_log_(exchange, parts[2]);
   exchange.send({.status = 404, .headers = {}, .body = "no such stream: " + request.path + "\n"});
 }
 
+/// QEMU would let a second client wait without a word.
 void StreamServer::serve_console(http::Exchange& exchange, const kube::Key& vmi) const {
-  const auto path = find_console_(vmi);
-  if (!path) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (!consoles_.insert(vmi).second) {
+      return exchange.send({.status = 409, .headers = {}, .body = "another client has the console\n"});
+    }
+  }
+  serve_stream(exchange, "console", vmi);
+  const std::lock_guard lock{mutex_};
+  consoles_.erase(vmi);
+}
+
+void StreamServer::serve_stream(http::Exchange& exchange, const std::string& what, const kube::Key& vmi) const {
+  const auto sockets = find_sockets_(vmi);
+  if (!sockets) {
     return exchange.send(
         {.status = 404, .headers = {}, .body = "guest " + vmi.text() + " does not run on this host\n"});
   }
-  auto guest = connect_unix_socket(*path, 0);
+  auto guest = connect_unix_socket(what == "vnc" ? sockets->vnc : sockets->console, 0);
   if (!guest) return exchange.send({.status = 503, .headers = {}, .body = guest.error().message + "\n"});
   auto client = exchange.accept_websocket(stream_protocol);
   if (!client) return exchange.send({.status = 400, .headers = {}, .body = client.error().message + "\n"});
@@ -89,7 +103,7 @@ void StreamServer::serve_console(http::Exchange& exchange, const kube::Key& vmi)
     pump_to_guest(**client, fd);
     ::shutdown(fd, SHUT_RDWR);
   }
-  log_.debug("console of {} closed", vmi.text());
+  log_.debug("{} of {} closed", what, vmi.text());
 }
 
 }  // namespace godwit::node

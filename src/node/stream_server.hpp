@@ -1,10 +1,12 @@
-// The agent's TLS port: byte streams of its guests (serial consoles, logs) for the API server's front.
+// The agent's TLS port: byte streams of its guests (serial consoles, screens, logs) for the API server's front.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/log.hpp"
@@ -13,8 +15,12 @@
 
 namespace godwit::node {
 
-/// Where a guest's serial console listens (a unix socket), if the guest runs on this host.
-using FindConsole = std::function<std::optional<std::filesystem::path>(const kube::Key& vmi)>;
+/// Where a guest's streams listen (unix sockets), if the guest runs on this host.
+struct GuestSockets {
+  std::filesystem::path console;
+  std::filesystem::path vnc;
+};
+using FindSockets = std::function<std::optional<GuestSockets>(const kube::Key& vmi)>;
 
 struct StreamServerOptions {
   std::string address;
@@ -25,23 +31,26 @@ struct StreamServerOptions {
 /// Answers with the log of the pod of that uid.
 using ServeLog = std::function<void(http::Exchange& exchange, const std::string& pod_uid)>;
 
-/// Serves "/console/<namespace>/<vmi>" as a WebSocket of raw bytes, and "/log/<pod uid>", to clients of the group
-/// system:masters alone.
+/// Serves "/console/<namespace>/<vmi>" (one client at a time) and "/vnc/<namespace>/<vmi>" as WebSockets of raw bytes,
+/// and "/log/<pod uid>", to clients of the group system:masters alone.
 class StreamServer {
  public:
   [[nodiscard]] static Result<std::unique_ptr<StreamServer>> start(StreamServerOptions options,
-                                                                   FindConsole find_console, ServeLog serve_log);
+                                                                   FindSockets find_sockets, ServeLog serve_log);
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
 
  private:
-  StreamServer(FindConsole find_console, ServeLog serve_log)
-      : find_console_{std::move(find_console)}, serve_log_{std::move(serve_log)} {}
+  StreamServer(FindSockets find_sockets, ServeLog serve_log)
+      : find_sockets_{std::move(find_sockets)}, serve_log_{std::move(serve_log)} {}
   void serve(http::Exchange& exchange) const;
   void serve_console(http::Exchange& exchange, const kube::Key& vmi) const;
+  void serve_stream(http::Exchange& exchange, const std::string& what, const kube::Key& vmi) const;
 
-  FindConsole find_console_;
+  FindSockets find_sockets_;
   ServeLog serve_log_;
   Log log_{"streams"};
+  mutable std::mutex mutex_;
+  mutable std::set<kube::Key> consoles_;  ///< that have a client
   std::unique_ptr<http::Server> server_;
 };
 

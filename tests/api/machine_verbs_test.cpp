@@ -19,10 +19,10 @@ class MachineVerbsTest : public ApiTest {
     ASSERT_TRUE(made) << made.error().message;
   }
   void make_vmi(const std::string& phase, const std::string& more = {}) {
-    const auto made =
-        client_->create(virtual_machine_instances, "default",
-                        *json::parse(R"({"metadata":{"name":"v"},"spec":{"domain":{"devices":{}}},"status":{"phase":")" + phase +
-                                     R"(","nodeName":"n")" + more + "}}"));
+    const auto made = client_->create(
+        virtual_machine_instances, "default",
+        *json::parse(R"({"metadata":{"name":"v"},"spec":{"domain":{"devices":{}}},"status":{"phase":")" + phase +
+                     R"(","nodeName":"n")" + more + "}}"));
     ASSERT_TRUE(made) << made.error().message;
   }
   Result<std::string> put(const std::string& resource, const std::string& verb, const std::string& body = "{}") {
