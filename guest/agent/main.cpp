@@ -2,6 +2,7 @@
 #include <csignal>
 #include <thread>
 
+#include "agent_port.hpp"
 #include "control.hpp"
 #include "net.hpp"
 
@@ -10,6 +11,7 @@ int main() {
   std::signal(SIGPIPE, SIG_IGN);
   static Control control;
   std::thread{[] { echo_datagrams(7001); }}.detach();
+  std::thread{[] { serve_agent_port(); }}.detach();
   std::thread{[] { serve_tcp(7, echo_lines); }}.detach();
   serve_tcp(7000, [](int fd) {
     LineStream stream{fd};

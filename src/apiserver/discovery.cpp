@@ -100,7 +100,9 @@ json::Value kubevirt_subresource_list() {
   for (const char* name :
        {"virtualmachines/start", "virtualmachines/stop", "virtualmachines/restart", "virtualmachines/migrate",
         "virtualmachineinstances/pause", "virtualmachineinstances/unpause", "virtualmachineinstances/softreboot",
-        "virtualmachineinstances/reset", "virtualmachineinstances/console", "virtualmachineinstances/vnc"}) {
+        "virtualmachineinstances/reset", "virtualmachineinstances/console", "virtualmachineinstances/vnc",
+        "virtualmachineinstances/guestosinfo", "virtualmachineinstances/userlist",
+        "virtualmachineinstances/filesystemlist"}) {
     resources.push_back(json::Object{{"name", name},
                                      {"singularName", ""},
                                      {"namespaced", true},

@@ -5,6 +5,8 @@
 #include "apiserver/agents.hpp"
 #include "apiserver/status.hpp"
 #include "apiserver/subresource_support.hpp"
+#include "http/client.hpp"
+#include "rules/objects.hpp"
 
 namespace godwit::apiserver {
 namespace {
@@ -34,6 +36,11 @@ std::string missing_device(const json::Value& vmi, const std::string& stream) {
 
 bool GuestStreams::serve(http::Exchange& exchange, const RequestInfo& info) const {
   if (info.resource != "virtualmachineinstances" || exchange.request().method != "GET") return false;
+  if (info.subresource == "guestosinfo" || info.subresource == "userlist" || info.subresource == "filesystemlist") {
+    auto answer = ask_agent(info);
+    exchange.send(answer ? std::move(*answer) : error_response(answer.error()));
+    return true;
+  }
   if (info.subresource != "console" && info.subresource != "vnc") return false;
   auto guest = reach(info);
   if (!guest) {
@@ -52,6 +59,27 @@ bool GuestStreams::serve(http::Exchange& exchange, const RequestInfo& info) cons
   std::jthread upward{[&] { pump(**client, **guest); }};
   pump(**guest, **client);
   return true;
+}
+
+Result<http::Response> GuestStreams::ask_agent(const RequestInfo& info) const {
+  const auto vmi = objects_.lookup().get(kubevirt_group, "virtualmachineinstances", info.ns, info.name);
+  if (!vmi) return fail(machine_error(Code::not_found, info, {}));
+  if (rules::phase_of(*vmi) != "Running") return fail(machine_error(Code::conflict, info, "VMI is not running"));
+  if (rules::condition_status(*vmi, "AgentConnected") != "True")
+    return fail(machine_error(Code::conflict, info, "VMI does not have guest agent connected"));
+  const std::string owner = json::string_at(*vmi, "/status/nodeName");
+  const auto agent = agent_url(objects_.lookup(), owner);
+  if (!agent) return fail(agent.error());
+  http::ClientOptions options{.base_url = *agent, .tls = agents_, .bearer_token = {}};
+  options.tls.server_name = owner;
+  const auto client = http::Client::create(std::move(options));
+  if (!client) return fail(client.error());
+  http::Request request;
+  request.path = "/agent/" + info.ns + "/" + info.name + "/" + info.subresource;
+  auto answer = (*client)->send(request, Deadline::after(std::chrono::seconds{10}));
+  if (!answer) return fail(answer.error().error);
+  if (answer->status != 200) return fail(machine_error(code_of({}, answer->status), info, answer->body));
+  return json_response(200, std::move(answer->body));
 }
 
 Result<std::unique_ptr<http::WebSocket>> GuestStreams::reach(const RequestInfo& info) const {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/console_relay.hpp"
+#include "cli/guest_stream.hpp"
 #include "cli/missing_machine.hpp"
 #include "cli/verbs.hpp"
 
@@ -10,27 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Socket = std::unique_ptr<http::WebSocket>;
-
-/// A refusal's text is a Status; its message is what people want to read.
-Error readable(Error error) {
-  if (const auto status = json::parse(error.message); status && json::string_at(*status, "/kind") == "Status") {
-    error.message = json::string_at(*status, "/message");
-  }
-  return error;
-}
-
-Result<Socket> connect(const Session& session, const std::string& name) {
-  http::Request request;
-  request.path = fmt::format("/apis/subresources.kubevirt.io/v1/namespaces/{}/virtualmachineinstances/{}/console",
-                             session.ns, name);
-  if (!session.config.token.empty()) request.headers.set("Authorization", "Bearer " + session.config.token);
-  const http::ClientTls tls{
-      session.config.ca_pem, session.config.client_certificate_pem, session.config.client_key_pem, {}};
-  auto socket =
-      http::connect_websocket(session.config.server, tls, request, "plain.kubevirt.io", Deadline::after(seconds{10}));
-  if (!socket) return fail(readable(socket.error()));
-  return socket;
-}
 
 /// Where the guest runs; "" when it does not run, nothing when that cannot be told.
 std::optional<std::string> node_of(const Session& session, const std::string& name) {
@@ -54,7 +34,7 @@ Result<Socket> follow(const Session& session, const std::string& name, std::stri
       return Socket{};
     }
     if (now) {
-      auto socket = connect(session, name);
+      auto socket = open_stream(session, name, "console");
       if (socket) {
         tell(*now == node ? "the stream broke; connected again"
                           : fmt::format("{} moved from {} to {}; connected again", name, node, *now));
@@ -72,7 +52,7 @@ Result<Socket> follow(const Session& session, const std::string& name, std::stri
 }  // namespace
 
 Result<> console(const Session& session, const std::string& name) {
-  auto socket = connect(session, name);
+  auto socket = open_stream(session, name, "console");
   if (!socket && socket.error().code == Code::not_found) {
     return fail(not_running(session, name));
   }

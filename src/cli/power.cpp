@@ -24,10 +24,7 @@ Result<> ask_guest(const Session& session, const std::string& name, std::string_
   const auto path = fmt::format("/apis/subresources.kubevirt.io/v1/namespaces/{}/virtualmachineinstances/{}/{}",
                                 session.ns, http::percent_encode(name), subresource);
   const auto answer = session.client.call("PUT", path, "{}");
-  if (!answer && answer.error().code == Code::not_found) {
-    return fail(Code::not_found,
-                fmt::format("no machine of that name runs in namespace {0}; see `kubectl get vmi -n {0}`", session.ns));
-  }
+  if (!answer && answer.error().code == Code::not_found) return fail(not_running(session, name));
   if (!answer) return fail(answer.error());
   print_request(session, name, verb);
   return {};

@@ -120,6 +120,22 @@ void define_console(CLI::App& verb, Invocation& invocation) {
   add_named(verb, invocation, "VMI", console);
 }
 
+void define_vnc(CLI::App& verb, Invocation& invocation) {
+  auto options = std::make_shared<VncOptions>();
+  const std::shared_ptr<std::string> name{options, &options->name};
+  verb.add_option("VMI", options->name, "the virtual machine")->required()->type_name("VMI");
+  verb.add_flag("--proxy-only", options->proxy_only, "print a local address for your own viewer, and open none");
+  verb.add_option("--port", options->port, "of the local address (default: any free one)")->type_name("PORT");
+  add_output_option(verb, invocation.global.format);
+  verb.footer(
+      "Opens remote-viewer, TigerVNC's or GTK's viewer, whichever is installed. A viewer connects again after the\n"
+      "guest has moved.\n\n"
+      "Examples:\n"
+      "  godwit vnc vm1\n"
+      "  godwit vnc vm1 --proxy-only --port 5901   # then: vncviewer 127.0.0.1::5901");
+  on_call(verb, invocation, "vnc", name, [options](const Session& session) { return vnc(session, *options); });
+}
+
 void define_migrate(CLI::App& verb, Invocation& invocation) {
   auto options = std::make_shared<MigrateOptions>();
   const std::shared_ptr<std::string> name{options, &options->name};
@@ -209,6 +225,7 @@ constexpr Command table[] = {
     {"soft-reboot", groups::machines, "asks a machine to reboot", define_soft_reboot},
     {"reset", groups::machines, "presses a machine's reset button", define_reset},
     {"console", groups::machines, "connects to a machine's serial console", define_console},
+    {"vnc", groups::machines, "opens a machine's screen", define_vnc},
     {"migrate", groups::moving, "moves a running machine to another node", define_migrate},
     {"migrate-cancel", groups::moving, "cancels a machine's migration; it goes on where it is", define_migrate_cancel},
     {"image", groups::images, "disk images that volumes are cloned from: import, ls, rm", define_image},

@@ -41,6 +41,14 @@ struct PowerOptions {
 /// The guest's serial console on standard input and output, until Ctrl-] (on a terminal) or the end of the input.
 [[nodiscard]] Result<> console(const Session& session, const std::string& name);
 
+struct VncOptions {
+  std::string name;
+  int port = 0;             ///< of the local address; 0: any free one
+  bool proxy_only = false;  ///< print the address, open no viewer
+};
+/// The guest's screen, until its viewer ends; without a viewer, until a signal.
+[[nodiscard]] Result<> vnc(const Session& session, const VncOptions& options);
+
 struct ImportOptions {
   std::string name;
   std::filesystem::path file;

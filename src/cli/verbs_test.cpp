@@ -83,9 +83,10 @@ TEST_F(Verbs, MigrateTellsAStoppedMachineFromNone) {
 }
 
 TEST_F(Verbs, ANamespaceThatIsNotThereIsNamed) {
-  EXPECT_EQ(start(session_, "vm1").error().message, "there is no namespace default; see `kubectl get ns`, and give -n");
+  EXPECT_EQ(start(session_, {.name = "vm1"}).error().message,
+            "there is no namespace default; see `kubectl get ns`, and give -n");
   answer("GET", "/api/v1/namespaces/default", R"({"metadata":{"name":"default"}})");
-  EXPECT_EQ(start(session_, "vm1").error().message,
+  EXPECT_EQ(start(session_, {.name = "vm1"}).error().message,
             "namespace default has no such machine; see `kubectl get vm,vmi -n default`");
 }
 

@@ -191,7 +191,8 @@ Result<> run_agent(const AgentConfig& config, const std::stop_token& stop) {
       [&guests](const kube::Key& vmi) { return guests.sockets_of(vmi); },
       [&guests](http::Exchange& exchange, const std::string& pod_uid) {
         serve_pod_log(exchange, guests.logs(), pod_uid, [&] { return guests.runs_pod(pod_uid); });
-      });
+      },
+      [&guests](const kube::Key& vmi, const std::string& what) { return guests.ask_agent(vmi, what); });
   if (!streams) return fail(streams.error());
 
   auto registration = Registration::start(client, gather_facts(config, *probe, (*streams)->port()), stop);

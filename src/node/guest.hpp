@@ -26,8 +26,9 @@ struct Guest {
   std::vector<std::unique_ptr<hostnet::VmPort>> ports;
   std::vector<std::unique_ptr<hostnet::DhcpServer>> dhcp;
   std::shared_ptr<qemu::Machine> machine;
-  confine::Cgroup cgroup;  ///< stays when this object goes, as QEMU does
-  bool starting = false;   ///< the owner's QEMU may not run yet, or the API may not have been told that it does
+  confine::Cgroup cgroup;                   ///< stays when this object goes, as QEMU does
+  std::optional<Instant> agent_heard = {};  ///< when the guest's agent was last asked
+  bool starting = false;  ///< the owner's QEMU may not run yet, or the API may not have been told that it does
   bool adopting = false;  ///< its QEMU lives, but has not answered this agent yet: nothing is concluded from that
   std::optional<Instant> stopping_since = {};  ///< when the guest was asked to shut down
   std::shared_ptr<ProgressReporter> progress;
@@ -42,6 +43,7 @@ struct Guest {
   bool ended = false;
   GuestEnd end = GuestEnd::none;  ///< how the guest itself came to an end
   bool run_state_changed = true;  ///< QEMU's run state is to be looked at
+  bool agent_changed = true;      ///< the guest's end of its agent's channel may have opened or closed
   std::string last_words;
 };
 

@@ -222,6 +222,7 @@ Result<bool> Guests::settle_drivers(const std::optional<json::Value>&, const Gue
   guest->source_end.reset();
   guest->target_end.reset();
   guest->run_state_changed = true;
+  guest->agent_changed = true;
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include "kube/modify.hpp"
 #include "migrate/handover.hpp"
 #include "node/guests.hpp"
+#include "qemu/guest_agent.hpp"
 #include "rules/objects.hpp"
 
 namespace godwit::node {
@@ -70,7 +71,9 @@ Result<> Guests::obey(const json::Value& vmi, Guest& guest, const RunView& view,
   switch (step.command) {
     case Command::none: return {};
     case Command::stop: done = guest.machine->stop(Deadline::after(command_patience)); break;
-    case Command::soft_reboot: done = soft_reboot(guest); break;
+    case Command::soft_reboot:
+      done = soft_reboot(guest, rules::condition_status(vmi, "AgentConnected") == "True");
+      break;
     case Command::reset: done = guest.machine->system_reset(Deadline::after(command_patience)); break;
     case Command::cont: {
       const auto continued = continue_for_user(guest, view);
@@ -102,7 +105,9 @@ Result<bool> Guests::continue_for_user(Guest& guest, const RunView& view) {
   if (view.run_state == "postmigrate") {
     request.reason = ContReason::roll_back;
     request.migration_uid = guest.record.last_migration_uid;
-    const auto marked = read_file(paths_.migration(request.migration_uid) / "marked-epoch");
+    auto earlier = guest.record;
+    earlier.migration_uid = request.migration_uid;
+    const auto marked = read_file(paths_.migration(earlier) / "marked-epoch");
     request.marked_epoch = marked ? parse_number<std::int64_t>(trim(*marked)).value_or(0) : 0;
   }
   if (view.migration == RunView::Migration::copying) request.migration = migrate::MigrationStatus::active;
@@ -123,8 +128,12 @@ Result<bool> Guests::continue_for_user(Guest& guest, const RunView& view) {
   return true;
 }
 
-/// The power button; once the guest has switched itself off, it starts over.
-Result<> Guests::soft_reboot(Guest& guest) {
+/// Through the guest's agent; else the power button: once the guest has switched itself off, it starts over.
+Result<> Guests::soft_reboot(Guest& guest, bool has_agent) {
+  if (has_agent) {
+    auto agent = qemu::GuestAgent::reach(guest.machine->paths().agent, Deadline::after(quick));
+    if (agent) return agent->tell("guest-shutdown", json::Object{{"mode", "reboot"}}, Deadline::after(quick));
+  }
   guest.record.reboots = true;
   if (auto saved = save(paths_, guest.record); !saved) return saved;
   return guest.machine->system_powerdown(Deadline::after(command_patience));

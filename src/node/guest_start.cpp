@@ -73,8 +73,10 @@ qemu::MachineHandlers Guests::handlers_of(const std::weak_ptr<Guest>& weak) {
               if (const auto end = end_of_event(event.name, event.data); end != GuestEnd::none) guest->end = end;
               if (guest->source) guest->source->on_qemu_event(event.name, event.data);
               if (guest->target) guest->target->on_qemu_event(event.name, event.data);
-              if (!changes_run_state(event.name)) return;
-              guest->run_state_changed = true;
+              const bool agent = event.name == "VSERPORT_CHANGE";
+              if (!agent && !changes_run_state(event.name)) return;
+              if (agent) guest->agent_changed = true;
+              guest->run_state_changed |= !agent;
             }
             wake(guest->record.vmi);
           },

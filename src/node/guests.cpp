@@ -206,7 +206,8 @@ Result<kube::Again> Guests::perform(const Action& wanted, const GuestView& view,
             if (!guest || !view.vmi || guest->record.role != Role::owner || view.instance->ended) return kube::Again{};
             if (guest->stopping_since) return shut_down(view, *guest, {});
             if (guest->starting && !view.instance->driver_active) return plainly(finish_start(*guest));
-            return plainly(settle_run(*view.vmi, *guest));
+            if (auto settled = settle_run(*view.vmi, *guest); !settled) return fail(settled.error());
+            return settle_agent(*guest);
           },
           [&](const action::ClaimAndStart& a) { return claim_and_start(*view.vmi, a.pod); },
           [&](const action::StartIncoming& a) { return plainly(start_incoming(*view.vmi, a.pod)); },

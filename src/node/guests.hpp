@@ -44,6 +44,8 @@ class Guests {
   void start();
   /// Where the VMI's streams listen, if its guest runs here.
   [[nodiscard]] std::optional<GuestSockets> sockets_of(const kube::Key& vmi) const;
+  /// What the agent inside the guest says: "guestosinfo", "userlist" or "filesystemlist", as KubeVirt shows it.
+  [[nodiscard]] Result<json::Value> ask_agent(const kube::Key& vmi, const std::string& what) const;
   /// Logs of the launcher pods that run or ran here.
   [[nodiscard]] const PodLogs& logs() const { return logs_; }
   [[nodiscard]] bool runs_pod(const std::string& pod_uid) const;
@@ -100,9 +102,12 @@ class Guests {
   [[nodiscard]] Result<> settle_run(const json::Value& vmi, Guest& guest);
   [[nodiscard]] Result<> obey(const json::Value& vmi, Guest& guest, const RunView& view, RunStep& step);
   [[nodiscard]] Result<bool> continue_for_user(Guest& guest, const RunView& view);
-  [[nodiscard]] Result<> soft_reboot(Guest& guest);
+  [[nodiscard]] Result<> soft_reboot(Guest& guest, bool has_agent);
   [[nodiscard]] Result<> start_over(Guest& guest);
   [[nodiscard]] Result<> end_qemu(Guest& guest);
+
+  // guest_talk.cpp
+  [[nodiscard]] Result<kube::Again> settle_agent(Guest& guest);
 
   // guest_end.cpp
   [[nodiscard]] Result<kube::Again> shut_down(const GuestView& view, Guest& guest, const std::string& reason);

@@ -47,8 +47,9 @@ void pump_to_guest(http::WebSocket& client, int guest) {
 }  // namespace
 
 Result<std::unique_ptr<StreamServer>> StreamServer::start(StreamServerOptions options, FindSockets find_sockets,
-                                                          ServeLog serve_log) {
-  auto streams = std::unique_ptr<StreamServer>{new StreamServer{std::move(find_sockets), std::move(serve_log)}};
+                                                          ServeLog serve_log, AskAgent ask_agent) {
+  auto streams = std::unique_ptr<StreamServer>{
+      new StreamServer{std::move(find_sockets), std::move(serve_log), std::move(ask_agent)}};
   http::ServerOptions http_options;
   http_options.address = options.address;
   http_options.port = options.port;
@@ -70,6 +71,13 @@ void StreamServer::serve(http::Exchange& exchange) const {
   const std::vector<std::string> parts = split(request.path, '/');
   if (parts.size() == 4 && parts[1] == "console") return serve_console(exchange, {.ns = parts[2], .name = parts[3]});
   if (parts.size() == 4 && parts[1] == "vnc") return serve_stream(exchange, "vnc", {.ns = parts[2], .name = parts[3]});
+  if (parts.size() == 5 && parts[1] == "agent") {
+    const auto told = ask_agent_({.ns = parts[2], .name = parts[3]}, parts[4]);
+    if (!told)
+      return exchange.send({.status = http_status_of(told.error().code), .headers = {}, .body = told.error().message});
+    return exchange.send(
+        {.status = 200, .headers = {{"content-type", "application/json"}}, .body = json::write(*told)});
+  }
   if (parts.size() == 3 && parts[1] == "log") return serve_log_(exchange, parts[2]);
   exchange.send({.status = 404, .headers = {}, .body = "no such stream: " + request.path + "\n"});
 }

@@ -66,7 +66,8 @@ MachinePaths MachinePaths::in(const std::filesystem::path& directory) {
                       .console_log = directory / "console.log",
                       .run_states = directory / "run-states.log",
                       .vnc = directory / "vnc.sock",
-                      .tpm = directory / "tpm.sock"};
+                      .tpm = directory / "tpm.sock",
+                      .agent = directory / "agent.sock"};
 }
 
 Result<std::vector<std::string>> command_line(const MachineSpec& spec, const MachinePaths& paths,

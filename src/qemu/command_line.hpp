@@ -63,6 +63,7 @@ struct MachinePaths {
   std::filesystem::path run_states;   ///< QEMU's own record of when the guest ran: run_states.hpp
   std::filesystem::path vnc;          ///< RFB, when there is a video device; many clients
   std::filesystem::path tpm;          ///< where swtpm listens, when there is a TPM
+  std::filesystem::path agent;        ///< the guest's agent, one client at a time
 
   [[nodiscard]] static MachinePaths in(const std::filesystem::path& directory);
   bool operator==(const MachinePaths&) const = default;

@@ -178,7 +178,7 @@ Result<> check_platform(const MachineSpec& spec) {
 }  // namespace
 
 Result<> check(const MachineSpec& spec, const MachinePaths& paths) {
-  for (const auto& path : {paths.monitor, paths.oob_monitor, paths.console, paths.vnc, paths.tpm}) {
+  for (const auto& path : {paths.monitor, paths.oob_monitor, paths.console, paths.vnc, paths.tpm, paths.agent}) {
     if (!path.is_absolute()) return wrong(fmt::format("socket \"{}\" is not absolute", path.string()));
     if (path.string().size() > longest_socket_path) {
       return wrong(fmt::format("socket {} is longer than {} bytes", path.string(), longest_socket_path));

@@ -22,6 +22,22 @@ void add_always(Arguments& out) {
   out.add("-device", json::Object{{"driver", "pvpanic"}, {"id", "panic0"}});
 }
 
+/// Where the guest's agent (qemu-ga) speaks, when it has one.
+void add_agent_channel(Arguments& out, const MachinePaths& paths) {
+  out.add("-chardev", socket_chardev("agent", paths.agent));
+  out.add("-device", json::Object{{"driver", "virtio-serial-pci"},
+                                  {"id", "channels"},
+                                  {"bus", "pcie.0"},
+                                  {"addr", pci::address(pci::channels)},
+                                  {"disable-legacy", "on"}});
+  out.add("-device", json::Object{{"driver", "virtserialport"},
+                                  {"id", "agent0"},
+                                  {"bus", "channels.0"},
+                                  {"nr", 1},
+                                  {"chardev", "agent"},
+                                  {"name", "org.qemu.guest_agent.0"}});
+}
+
 std::string_view driver_of(std::string_view video) {
   if (video == "virtio") return "virtio-vga";
   if (video == "bochs") return "bochs-display";
@@ -79,6 +95,7 @@ void add_tpm(Arguments& out, const MachinePaths& paths) {
 void add_devices(Arguments& out, const MachineSpec& spec, const MachinePaths& paths) {
   const Devices& devices = spec.devices;
   add_always(out);
+  add_agent_channel(out, paths);
   add_screen(out, devices, paths);
   if (devices.balloon) {
     json::Object balloon = on_pci("virtio-balloon-pci", "balloon0", pci::balloon);

@@ -43,7 +43,7 @@ Result<> prepare_directory(const RunOptions& options) {
   std::error_code error;
   std::filesystem::rename(options.directory / log_name, options.directory / (std::string{log_name} + ".1"), error);
   const MachinePaths paths = MachinePaths::in(options.directory);
-  for (const auto& socket : {paths.monitor, paths.oob_monitor, paths.console, paths.vnc}) {
+  for (const auto& socket : {paths.monitor, paths.oob_monitor, paths.console, paths.vnc, paths.agent}) {
     std::filesystem::remove(socket, error);
   }
   return {};

@@ -16,13 +16,14 @@ constexpr std::size_t rng = 0x01;
 constexpr std::size_t first_nic = 0x02;
 constexpr std::size_t first_disk = first_nic + max_nics;
 constexpr std::size_t scsi = 0x17;
+constexpr std::size_t channels = 0x18;
 constexpr std::size_t tablet = 0x19;
 constexpr std::size_t usb = 0x1a;
 constexpr std::size_t sound = 0x1b;
 constexpr std::size_t balloon = 0x1c;
 constexpr std::size_t watchdog = 0x1d;
 constexpr std::size_t video = 0x1e;
-static_assert(first_disk + max_virtio_disks <= scsi, "0x18 is for a controller that holds many: channels");
+static_assert(first_disk + max_virtio_disks <= scsi, "disks end where the controllers begin");
 
 [[nodiscard]] std::string address(std::size_t slot);
 
