@@ -112,7 +112,7 @@ std::vector<std::string> Selector::values_of(const json::Value& object, const st
   }
   const json::Value* found = json::find(object, pointer);
   present = found != nullptr || of_fields_;
-  if (found == nullptr) return {of_fields_ ? std::string{} : std::string{}};
+  if (found == nullptr) return {std::string{}};
   if (found->is_string()) return {std::string{found->as_string()}};
   return {json::write(*found)};
 }

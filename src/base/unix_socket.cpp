@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <cstring>
-
 #include <fmt/format.h>
 
 namespace godwit {
@@ -21,7 +19,7 @@ Result<UniqueFd> connect_unix_socket(const std::filesystem::path& path, int flag
   if (!fd) return fail_errno("socket");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, fmt::format("/proc/self/fd/{}", there.get()).c_str());
+  fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}", there.get());
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail_errno(path.string());
   return fd;

@@ -14,7 +14,7 @@ using namespace kube::resources;
 
 /// Field `pointer` of each object of a kind; none when the API cannot be asked.
 std::vector<std::string> names_of(const GlobalOptions& global, const kube::Resource& resource,
-                                  std::optional<std::string> ns, const char* pointer = "/metadata/name") {
+                                  const std::optional<std::string>& ns, const char* pointer = "/metadata/name") {
   std::vector<std::string> names;
   const auto session = open_session(global);
   if (!session) return names;

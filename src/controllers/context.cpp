@@ -39,7 +39,7 @@ std::vector<SharedInformer*> Informers::all() {
 }
 
 Context::Context(std::shared_ptr<http::Client> transport, Options with_options)
-    : client{std::move(transport)}, options{std::move(with_options)}, events{client, "godwit-controller"} {}
+    : client{std::move(transport)}, options{with_options}, events{client, "godwit-controller"} {}
 
 Result<kube::ObjectPtr> read_for_certain(const Context& context, const kube::Resource& resource, const kube::Key& key) {
   auto found = context.client.get(resource, key);

@@ -145,9 +145,10 @@ void check_weight(const Place& preference) {
   if (weight < 1 || weight > 100) preference.invalid("weight", std::to_string(weight), "must be in the range 1-100");
 }
 
+constexpr auto required = "requiredDuringSchedulingIgnoredDuringExecution";
+constexpr auto preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+
 void check_affinity(const Place& affinity) {
-  constexpr auto required = "requiredDuringSchedulingIgnoredDuringExecution";
-  constexpr auto preferred = "preferredDuringSchedulingIgnoredDuringExecution";
   inside(affinity, "nodeAffinity", [](const Place& nodes) {
     inside(nodes, required, [](const Place& terms) {
       if (json::array_at(terms.value, "/nodeSelectorTerms").empty()) {
