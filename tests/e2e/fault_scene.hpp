@@ -94,6 +94,7 @@ class FaultTest : public GuestTest {
 
  private:
   void hit(Victim victim, const std::string& source, const std::string& target) const;
+  [[nodiscard]] bool came_in_time(Window window, const std::string& target) const;
   [[nodiscard]] std::string disk_image() const;
 };
 
