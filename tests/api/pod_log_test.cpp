@@ -1,4 +1,6 @@
 // pods/log: kubectl logs against the server, with an agent's stand-in behind it.
+#include <mutex>
+
 #include "api/api_test.hpp"
 
 #include "apiserver/credentials.hpp"
@@ -34,7 +36,7 @@ class PodLogTest : public ApiTest {
   void answer(http::Exchange& exchange) {
     const http::Request& request = exchange.request();
     const std::string organization = request.peer ? request.peer->organizations.at(0) : "";
-    if (request.path != "/log/" + uid_)
+    if (request.path != "/log/" + uid())
       return exchange.send({.status = 404, .headers = {}, .body = "no log of pod is kept here"});
     std::string said = organization + " tail=" + request.query_value("tailLines") + "\n";
     if (request.query_value("follow") != "true")
@@ -54,9 +56,16 @@ class PodLogTest : public ApiTest {
     if (!node.empty()) json::set(pod, "/spec/nodeName", node);
     const auto made = client_->create(kube::resources::pods, "default", pod);
     ASSERT_TRUE(made) << made.error().message;
+    const std::scoped_lock lock{mutex_};
     uid_ = json::string_at(*made, "/metadata/uid");
   }
+  /// Asked by the agent's threads.
+  std::string uid() {
+    const std::scoped_lock lock{mutex_};
+    return uid_;
+  }
 
+  std::mutex mutex_;
   std::string uid_;
   std::unique_ptr<http::Server> agent_;
 };
@@ -74,7 +83,10 @@ TEST_F(PodLogTest, RefusalsAreKubernetes) {
   EXPECT_NE(kubectl({"logs", "launcher", "-c", "x"}).err.find("container x is not valid for pod launcher"),
             std::string::npos);
   EXPECT_NE(kubectl({"logs", "launcher", "-p"}).err.find("previous terminated container"), std::string::npos);
-  uid_ = "another";
+  {
+    const std::scoped_lock lock{mutex_};
+    uid_ = "another";
+  }
   const Output none = kubectl({"logs", "launcher"});
   EXPECT_NE(none.err.find("logs of pod launcher on node alpha: no log of pod is kept here"), std::string::npos)
       << none.err;
