@@ -61,6 +61,13 @@ TEST(Text, SplitsAndTrims) {
   EXPECT_FALSE(parse_number<int>("12x"));
 }
 
+TEST(Text, KnowsAUuid) {
+  EXPECT_TRUE(is_uuid("6f1b4d3e-50cb-4f6c-9d07-0123456789aB"));
+  EXPECT_FALSE(is_uuid("6f1b4d3e50cb-4f6c-9d07-0123456789ab-"));
+  EXPECT_FALSE(is_uuid("6f1b4d3e-50cb-4f6c-9d07-0123456789ag"));
+  EXPECT_FALSE(is_uuid(""));
+}
+
 TEST(Files, WriteIsAtomicAndReadsBack) {
   const auto directory = TemporaryDirectory::create();
   ASSERT_TRUE(directory);

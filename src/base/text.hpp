@@ -24,4 +24,7 @@ template <std::integral T>
   return value;
 }
 
+/// "6f1b4d3e-50cb-4f6c-9d07-0123456789ab": 32 hexadecimal digits of either case, in five groups.
+[[nodiscard]] bool is_uuid(std::string_view text);
+
 }  // namespace godwit

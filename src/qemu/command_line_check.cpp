@@ -40,16 +40,6 @@ bool is_mac(std::string_view text) {
   return std::string_view{"02468aceACE"}.find(bytes[0][1]) != std::string_view::npos;  // unicast
 }
 
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash != (text[i] == '-')) return false;
-    if (!dash && std::string_view{"0123456789abcdefABCDEF"}.find(text[i]) == std::string_view::npos) return false;
-  }
-  return true;
-}
-
 Failure wrong(std::string message) { return fail(Code::invalid, std::move(message)); }
 
 Result<> check_machine(const MachineSpec& spec) {

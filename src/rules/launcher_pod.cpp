@@ -83,8 +83,10 @@ void require_everywhere(json::Value& pod, const json::Array& expressions) {
   if (expressions.empty()) return;
   const auto* pointer = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
   json::Array terms = json::array_at(pod, pointer);
-  if (terms.empty()) terms.push_back(json::Object{});
+  if (terms.empty()) return json::set(pod, pointer, json::Array{json::Object{{"matchExpressions", expressions}}});
   for (auto& term : terms) {
+    // A term without conditions matches no node, and must go on to match none.
+    if (json::array_at(term, "/matchExpressions").empty() && json::array_at(term, "/matchFields").empty()) continue;
     json::Array all = json::array_at(term, "/matchExpressions");
     all.insert(all.end(), expressions.begin(), expressions.end());
     json::set(term, "/matchExpressions", std::move(all));

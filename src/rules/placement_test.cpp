@@ -99,7 +99,7 @@ TEST(LauncherPod, GoesWhereItsCpuIs) {
       "{metadata: {name: v, namespace: ns, uid: vu}, spec: {domain: {memory: {guest: 1Gi}, cpu: {model: Penryn, "
       "features: [{name: aes}, {name: avx, policy: optional}, {name: svm, policy: forbid}]}}, affinity: {nodeAffinity: "
       "{requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: "
-      "Exists}]}, {}]}}}}}");
+      "Exists}]}, {}, {matchFields: [{key: metadata.name, operator: In, values: [n]}]}]}}}}}");
   auto made = launcher_pod(vmi);
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/cpu-model.node.kubevirt.io~1Penryn"), "true");
   EXPECT_EQ(json::string_at(made, "/spec/nodeSelector/cpu-feature.node.kubevirt.io~1aes"), "true");
@@ -107,7 +107,14 @@ TEST(LauncherPod, GoesWhereItsCpuIs) {
   const std::string terms =
       "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
   EXPECT_EQ(json::string_at(made, terms + "/0/matchExpressions/1/key"), "cpu-feature.node.kubevirt.io/svm");
-  EXPECT_EQ(json::string_at(made, terms + "/1/matchExpressions/0/operator"), "DoesNotExist");
+  // Kubernetes: a term without conditions matches no node. With one it would match nearly all.
+  EXPECT_EQ(json::object_at(made, terms + "/1").size(), 0U);
+  EXPECT_EQ(json::string_at(made, terms + "/2/matchExpressions/0/operator"), "DoesNotExist");
+
+  json::set(vmi, "/spec/affinity", json::Object{});
+  made = launcher_pod(vmi);
+  EXPECT_EQ(json::array_at(made, terms).size(), 1U);
+  EXPECT_EQ(json::string_at(made, terms + "/0/matchExpressions/0/operator"), "DoesNotExist");
 }
 
 TEST(TargetPod, OfHostModelLooksForTheModelThatTheGuestGot) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/quantity.hpp"
+#include "base/text.hpp"
 #include "rules/guest_checks.hpp"
 
 namespace godwit::rules {
@@ -199,16 +200,6 @@ void check_words(Findings& f) {
       f.invalid(here, fmt::format("{} must be up to {} printable characters", f.at(here), longest));
     }
   }
-}
-
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash != (text[i] == '-')) return false;
-    if (!dash && std::string_view{"0123456789abcdefABCDEF"}.find(text[i]) == std::string_view::npos) return false;
-  }
-  return true;
 }
 
 void check_firmware(Findings& f) {
